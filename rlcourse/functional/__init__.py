@@ -1,0 +1,1 @@
+"""The equations of the lectures, one pure function each."""

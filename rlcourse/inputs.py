@@ -1,0 +1,160 @@
+"""Input checks: what an argument of an equation must look like, said once, beside the equation.
+
+A check has one method, `check(name, value, sizes) -> value`. It raises a ValueError that names the argument, what came
+and what was expected, and returns the value, lists turned into arrays and integers into floats. `sizes` remembers the
+length of each named axis, so that `Array("S A")` after `Transitions()` must have the S and the A of that P.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+def wrong(name: str, came: str, expected: str) -> ValueError:
+    """The error that every check raises: the argument, what came, what was expected."""
+    return ValueError(f"{name}: got {came}, expected {expected}")
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether value is a SciPy sparse matrix or array, asked without importing SciPy."""
+    return hasattr(value, "tocsr")
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    """The numbers in value as a NumPy array, to look at; torch tensors are read without importing torch."""
+    try:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except ValueError:
+        raise wrong(name, "rows of different lengths", "numbers in a rectangular array") from None
+    if array.dtype.kind not in "buif":
+        raise wrong(name, f"values of type {array.dtype}", "real numbers")
+    return array
+
+
+def _usable(value: Any, numbers: np.ndarray) -> Any:
+    """Tensors and float arrays pass as they are; integers become floats, or an update in place would cut the digits."""
+    if hasattr(value, "detach"):
+        return value
+    return numbers if numbers.dtype.kind == "f" else numbers.astype(float)
+
+
+def _check_range(name: str, numbers: np.ndarray, low: float, high: float, open_ends: str = "") -> None:
+    if np.isnan(numbers).any():
+        raise wrong(name, "NaN", "numbers")
+    below = numbers <= low if "low" in open_ends else numbers < low
+    above = numbers >= high if "high" in open_ends else numbers > high
+    if (below | above).any():
+        interval = f"{'(' if 'low' in open_ends else '['}{low:g}, {high:g}{')' if 'high' in open_ends else ']'}"
+        raise wrong(name, f"{numbers[below | above].flat[0]:g}", f"numbers in {interval}")
+
+
+def _check_distribution(name: str, numbers: np.ndarray) -> None:
+    total = numbers.sum(axis=-1)
+    if (numbers < 0).any() or not np.allclose(total, 1, atol=1e-6):
+        worst = np.abs(total - 1).max()
+        came = "a negative probability" if (numbers < 0).any() else f"probabilities whose sum is off 1 by {worst:g}"
+        raise wrong(name, came, "probabilities >= 0 that sum to 1 along the last axis")
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array with named axes: "S A" is a table of states and actions, "... A" has any leading axes."""
+
+    axes: str
+    low: float = -np.inf
+    high: float = np.inf
+    distribution: bool = False  # probabilities along the last axis
+    finite: bool = False  # infinities are errors too, not only NaN
+    least: int = 1  # the smallest length of the last axis
+
+    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+        numbers = _numbers(name, value)
+        axes = self.axes.split()
+        shape = list(numbers.shape)
+        if axes[0] == "...":
+            axes, shape = axes[1:], shape[max(0, len(shape) - len(axes) + 1) :]
+        lengths = dict(zip(axes, shape, strict=False))
+        if len(axes) != len(shape) or any(sizes.setdefault(axis, n) != n for axis, n in lengths.items()):
+            known = ", ".join(f"{axis} = {sizes[axis]}" for axis in dict.fromkeys(axes) if axis in sizes)
+            expected = f"[{', '.join(self.axes.split())}]" + (f" with {known}" if known else "")
+            raise wrong(name, f"shape {tuple(numbers.shape)}", expected)
+        if numbers.size == 0 or numbers.shape[-1] < self.least:
+            raise wrong(name, f"shape {tuple(numbers.shape)}", f"at least {self.least} along the last axis")
+        _check_range(name, numbers, self.low, self.high)
+        if self.finite and np.isinf(numbers).any():
+            raise wrong(name, "infinity", "finite numbers")
+        if self.distribution:
+            _check_distribution(name, numbers)
+        return _usable(value, numbers)
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Transition probabilities: an array [S, A, S] or a SciPy sparse matrix [S*A, S], every row a distribution."""
+
+    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+        if is_sparse(value):
+            rows, n = value.shape
+            if n == 0 or rows == 0 or rows % n:
+                raise wrong(name, f"a sparse matrix of shape {value.shape}", "[S*A, S]")
+            value = value.tocsr()
+            _check_range(name, value.data, 0, np.inf)
+            _check_distribution(name, np.asarray(value.sum(axis=1)).reshape(-1, 1))
+            sizes |= {"S": n, "A": rows // n}
+            return value
+        numbers = _numbers(name, value)
+        if numbers.ndim != 3 or numbers.shape[0] != numbers.shape[2] or numbers.size == 0:
+            raise wrong(name, f"shape {numbers.shape}", "[S, A, S], as many successors as states")
+        _check_range(name, numbers, -np.inf, np.inf)
+        _check_distribution(name, numbers)
+        sizes |= {"S": numbers.shape[0], "A": numbers.shape[1]}
+        return _usable(value, numbers)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in [low, high], or an array of such numbers; open_ends ("low", "high") leaves an end out."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    open_ends: str = ""
+    finite: bool = True
+
+    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+        numbers = _numbers(name, value)
+        _check_range(name, numbers, self.low, self.high, self.open_ends)
+        if self.finite and np.isinf(numbers).any():
+            raise wrong(name, "infinity", "finite numbers")
+        return np.asarray(value) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Index:
+    """The number of a state or an action (or an array of them), 0 <= index < length of the named axis."""
+
+    axis: str
+
+    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+        numbers = _numbers(name, value)
+        if numbers.dtype.kind not in "ui":
+            raise wrong(name, f"{value!r}", "whole numbers")
+        top = sizes[self.axis]
+        if ((numbers < 0) | (numbers >= top)).any():
+            bad = numbers[(numbers < 0) | (numbers >= top)].flat[0]
+            raise wrong(name, f"{bad}", f"a number in 0..{top - 1}")
+        return np.asarray(value) if isinstance(value, list | tuple) else value
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or False (or an array of them); 0 and 1 pass too."""
+
+    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+        numbers = _numbers(name, value)
+        if not ((numbers == 0) | (numbers == 1)).all():
+            raise wrong(name, f"{value!r}", "True or False")
+        return value if hasattr(value, "detach") else numbers.astype(bool)
+
+
+DISCOUNT = Number(0, 1)
