@@ -98,7 +98,9 @@ class Transitions:
             rows, n = value.shape
             if n == 0 or rows == 0 or rows % n:
                 raise wrong(name, f"a sparse matrix of shape {value.shape}", "[S*A, S]")
-            value = value.tocsr()
+            from scipy.sparse import csr_array  # value came from SciPy
+
+            value = csr_array(value)  # of SciPy's older matrix type, too, where * would mean @
             _check_range(name, value.data, 0, np.inf)
             _check_distribution(name, np.asarray(value.sum(axis=1)).reshape(-1, 1))
             sizes |= {"S": n, "A": rows // n}

@@ -48,16 +48,19 @@ class MDP:
         sizes: dict[str, int] = {}
         P = Transitions().check("P", self.P, sizes)
         S, A = sizes["S"], sizes["A"]
-        if is_sparse(self.rewards) or np.shape(self.rewards) == P.shape != (S, A):
-            if self.rewards.shape != P.shape:
-                raise wrong(
-                    "rewards", f"shape {self.rewards.shape}", f"[S, A] = [{S}, {A}], or the shape of P {P.shape}"
-                )
-            R = np.asarray((P * self.rewards).sum(axis=-1)).reshape(S, A)
+        if is_sparse(self.rewards):
+            rewards = csr_array(self.rewards)
         else:
-            R = self.rewards
+            rewards = Array("... last", finite=True).check("rewards", self.rewards, {})
+        if rewards.shape not in ((S, A), P.shape):
+            raise wrong("rewards", f"shape {rewards.shape}", f"[S, A] = [{S}, {A}], or the shape of P {P.shape}")
+        if rewards.shape == (S, A):
+            R = rewards.toarray() if is_sparse(rewards) else rewards
+        else:
+            R = np.asarray((P * rewards).sum(axis=-1)).reshape(S, A)
         for name, value in {
             "P": P,
+            "rewards": rewards,
             "R": Array("S A", finite=True).check("rewards", R, sizes),
             "rho0": Array("S", distribution=True).check("rho0", self.rho0, sizes),
         }.items():
@@ -90,6 +93,8 @@ class MDP:
         """This MDP as a Gymnasium environment, truncated after max_steps."""
         from rlcourse.walks import TabularEnv  # walks is built on this file
 
+        if max_steps is not None and max_steps < 1:
+            raise wrong("max_steps", f"{max_steps}", "at least 1, or None for no limit")
         env = TabularEnv(self, render_mode)
         return gymnasium.wrappers.TimeLimit(env, max_steps) if max_steps else env
 
@@ -168,7 +173,7 @@ def cliff_walk(rows: int = 4, columns: int = 12) -> MDP:
 
 
 def two_state_world() -> MDP:
-    """Lecture 06's world: in state 0 the actions pay 1 and 2, in state 1 they pay 3 and 100, and every action ends it."""
+    """Lecture 06's world: in state 0 the actions pay 1 and 2, in state 1 they pay 3 and 100; every action ends it."""
     P = np.zeros((3, 2, 3))
     P[:, :, 2] = 1
     return MDP(P, np.array([[1.0, 2.0], [3.0, 100.0], [0.0, 0.0]]), np.array([0.5, 0.5, 0.0]), "two-state world")
@@ -182,6 +187,8 @@ def chain(n: int = 5, slip: float = 0.0) -> MDP:
     """
     if n < 1:
         raise wrong("n", f"{n}", "at least one cell")
+    if not 0 <= slip <= 1:
+        raise wrong("slip", f"{slip}", "a probability in [0, 1]")
     P = np.zeros((n + 2, 2, n + 2))
     rewards = np.zeros_like(P)
     cells = np.arange(1, n + 1)
@@ -244,6 +251,7 @@ def from_gymnasium(env: gymnasium.Env) -> MDP:
     ]
     ends_at = {s_next for *_, s_next, _, done in outcomes if done}
     passed = {s_next for s, _, _, s_next, _, done in outcomes if not done and s_next != s}
+    passed.update(np.flatnonzero(start).tolist())
     absorbing = ends_at - passed
     extra = bool(ends_at & passed)
     n = S + extra

@@ -55,7 +55,7 @@ class Transition(NamedTuple):
 
 def pick(cumulative: ndarray, uniform: ndarray) -> ndarray:
     """The column of each row at which the cumulative probability passes the row's uniform number."""
-    return (uniform[:, None] >= cumulative).sum(axis=1)
+    return (uniform[:, None] < cumulative).argmax(axis=1)  # the first one
 
 
 class Walks:
@@ -68,6 +68,8 @@ class Walks:
     def __init__(self, mdp: MDP, n_seeds: int, seed: int = 0, max_episode_steps: int | None = None) -> None:
         if n_seeds < 1:
             raise wrong("n_seeds", f"{n_seeds}", "at least 1")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise wrong("max_episode_steps", f"{max_episode_steps}", "at least 1, or None for no limit")
         self.mdp, self.max_episode_steps = mdp, max_episode_steps or np.inf
         self._outcomes = Outcomes.of(mdp)
         self._terminal = mdp.terminal
@@ -101,7 +103,7 @@ class Walks:
     def step(self, a: ndarray) -> Transition:
         """Take action a [K] in each walk."""
         s, pair = self.state, self.state * self.mdp.n_actions + a
-        column = pick(self._outcomes.cumulative[pair], self._uniform[:, 1])
+        column = pick(self._outcomes.cumulative.take(pair, 0), self._uniform[:, 1])  # take: faster than [pair]
         s_next, r = self._outcomes.successor[pair, column], self._outcomes.reward[pair, column]
         self.age += 1
         terminated = self._terminal[s_next]

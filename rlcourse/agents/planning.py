@@ -5,7 +5,7 @@ of the last sweep, the policy that is greedy with respect to it loses at most
 
     gamma / (1 - gamma) * (max delta - min delta)                    (Puterman, 1994, theorem 6.6.6)
 
-so one may stop by the span of delta, or, as max - min <= 2 max |delta|, by its sup norm: safe too, and often much later.
+so one may stop by the span of delta, or, as max - min <= 2 max |delta|, by its sup norm: safe too, often much later.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from rlcourse.functional import tabular
 from rlcourse.graded import bare
-from rlcourse.inputs import Number, wrong
+from rlcourse.inputs import Array, Number, wrong
 from rlcourse.mdps import MDP
 from rlcourse.progress import progress
 
@@ -53,26 +53,37 @@ def _sweep(
     max_sweeps: int,
     history: list[ndarray] | None,
     label: str,
-) -> tuple[ndarray, int, float]:
-    """Apply a backup to x (V or Q) until the stop rule holds; returns the last x, the sweeps, the bound on the loss."""
+) -> tuple[ndarray, float, int, float]:
+    """Apply a backup to x (V or Q) until the stop rule holds.
+
+    Returns the last x, how far the middle of the bounds on V* lies from it, the sweeps, and the bound on the loss.
+    """
     P = mdp.rows if hasattr(backup, "body") else mdp.dense  # ours takes the flat, maybe sparse P; anyone's, [S, A, S]
     backup = bare(backup)
     if history is not None:
         history.append(x)
     loss = np.inf
     for sweep in progress(range(1, max_sweeps + 1), label):
-        new = backup(P, mdp.R, x, gamma)
+        new = np.asarray(backup(P, mdp.R, x.copy(), gamma), float)  # a copy: a student's sweep may work in place
+        if new.shape != x.shape or not np.isfinite(new).all():
+            came = "NaN or infinity" if new.shape == x.shape else f"shape {new.shape}"
+            name = "value_backup" if x.ndim == 1 else "q_backup"
+            raise wrong(name, f"{came} back from it", f"finite numbers of shape {x.shape}")
         delta, x = new - x, new
         if history is not None:
             history.append(x)
         width = np.ptp(delta) if stop == "span" else 2 * np.abs(delta).max()
-        loss = gamma / (1 - gamma) * width
+        loss = float(gamma / (1 - gamma) * width)
         if loss <= eps:
-            if stop == "span":  # V* lies between x + gamma / (1 - gamma) * min delta and the same with max delta
-                x = x + gamma / (1 - gamma) * (delta.max() + delta.min()) / 2
-                x[mdp.terminal] = 0
-            return x, sweep, loss
+            # V* lies between x + gamma / (1 - gamma) * min delta and the same with max delta
+            middle = gamma / (1 - gamma) * (delta.max() + delta.min()) / 2 if stop == "span" else 0.0
+            return x, float(middle), sweep, loss
     raise RuntimeError(f"{label}: after {max_sweeps} sweeps the loss may still be {loss:g}, more than eps = {eps:g}")
+
+
+def _shifted(mdp: MDP, x: ndarray, shift: float) -> ndarray:
+    """x + shift, but 0 where the episode has ended: that value is known."""
+    return np.where(mdp.terminal.reshape(-1, *[1] * (x.ndim - 1)), 0.0, x + shift)
 
 
 def value_iteration(
@@ -85,6 +96,7 @@ def value_iteration(
     max_sweeps: int = 100_000,
     history: list[ndarray] | None = None,
     value_backup: Callable[..., ndarray] = tabular.value_backup,
+    greedy_policy: Callable[[ndarray], ndarray] = tabular.greedy_policy,
 ) -> Plan:
     """Value iteration: V <- max_a (R + gamma P V) until the greedy policy is within eps of optimal.
 
@@ -96,13 +108,16 @@ def value_iteration(
         V0: where to start [S]; default 0.
         max_sweeps: RuntimeError past it.
         history: a list to which V before the first and after each sweep is appended.
-        value_backup: the equation of one sweep.
+        value_backup, greedy_policy: the equation of one sweep, and of the policy at the end.
     """
     _check(gamma, eps, stop)
-    V = np.zeros(mdp.n_states) if V0 is None else V0
-    V, sweeps, loss = _sweep(mdp, gamma, eps, stop, V, value_backup, max_sweeps, history, "value iteration")
+    V = np.zeros(mdp.n_states) if V0 is None else Array("S", finite=True).check("V0", V0, {"S": mdp.n_states})
+    V, middle, sweeps, loss = _sweep(mdp, gamma, eps, stop, V, value_backup, max_sweeps, history, "value iteration")
+    # The guarantee is for the policy that is greedy on the last sweep's V: shifting V, not of the ended states, first
+    # would change which action looks best. Q is one sweep further, so its middle is nearer by gamma.
     Q = mdp.R + gamma * (mdp.rows @ V).reshape(mdp.R.shape)
-    return Plan(V, Q, tabular.greedy_policy(Q), sweeps, loss)
+    pi = np.asarray(greedy_policy(Q), float)
+    return Plan(_shifted(mdp, V, middle), _shifted(mdp, Q, gamma * middle), pi, sweeps, loss)
 
 
 def q_iteration(
@@ -119,9 +134,12 @@ def q_iteration(
 ) -> Plan:
     """Q-iteration: Q <- R + gamma P max_a Q, otherwise as value_iteration."""
     _check(gamma, eps, stop)
-    Q = np.zeros(mdp.R.shape) if Q0 is None else Q0
-    Q, sweeps, loss = _sweep(mdp, gamma, eps, stop, Q, q_backup, max_sweeps, history, "Q-iteration")
-    return Plan(Q.max(axis=1), Q, greedy_policy(Q), sweeps, loss)
+    sizes = {"S": mdp.n_states, "A": mdp.n_actions}
+    Q = np.zeros(mdp.R.shape) if Q0 is None else Array("S A", finite=True).check("Q0", Q0, sizes)
+    Q, middle, sweeps, loss = _sweep(mdp, gamma, eps, stop, Q, q_backup, max_sweeps, history, "Q-iteration")
+    pi = np.asarray(greedy_policy(Q), float)
+    Q = _shifted(mdp, Q, middle)
+    return Plan(Q.max(axis=1), Q, pi, sweeps, loss)
 
 
 def policy_iteration(
@@ -150,15 +168,17 @@ def policy_iteration(
     """
     _check(gamma, eps)
     P = mdp.P if hasattr(policy_evaluation, "body") else mdp.dense
-    pi = np.full(mdp.R.shape, 1 / mdp.n_actions) if pi0 is None else pi0
+    sizes = {"S": mdp.n_states, "A": mdp.n_actions}
+    uniform = np.full(mdp.R.shape, 1 / mdp.n_actions)
+    pi = uniform if pi0 is None else Array("S A", distribution=True).check("pi0", pi0, sizes)
     loss = np.inf
     for sweep in progress(range(1, max_sweeps + 1), "policy iteration"):
-        V = bare(policy_evaluation)(P, mdp.R, pi, gamma)
+        V = np.asarray(bare(policy_evaluation)(P, mdp.R, pi, gamma), float)
         if history is not None:
             history.append(V)
         Q = mdp.R + gamma * (mdp.rows @ V).reshape(mdp.R.shape)
-        loss = (Q.max(axis=1) - V).max() / (1 - gamma)
+        loss = float((Q.max(axis=1) - V).max() / (1 - gamma))
         if loss <= eps:
             return Plan(V, Q, pi, sweep, loss)
-        pi = bare(greedy_policy)(Q)
+        pi = np.asarray(bare(greedy_policy)(Q), float)
     raise RuntimeError(f"policy iteration: after {max_sweeps} sweeps the loss may be {loss:g}, more than eps = {eps:g}")

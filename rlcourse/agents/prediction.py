@@ -27,6 +27,8 @@ def sample_episodes(
     pi = Array("S A", distribution=True).check("pi", pi, {"S": mdp.n_states, "A": mdp.n_actions})
     if n_episodes < 1:
         raise wrong("n_episodes", f"{n_episodes}", "at least 1")
+    if max_episode_steps is None and not mdp.terminal.any():
+        raise wrong("max_episode_steps", "None", "a limit, since no state of this MDP ends the episode")
     walks = Walks(mdp, n_seeds, seed, max_episode_steps)
     episodes: list[list[Episode]] = [[] for _ in range(n_seeds)]
     states: list[list[int]] = [[int(s)] for s in walks.state]
@@ -117,6 +119,9 @@ def td0_prediction(
 
 
 def _start(mdp: MDP, gamma: float, alpha: float | None, n_episodes: int, V0: float, n_seeds: int) -> ndarray:
+    for name, value in {"n_episodes": n_episodes, "n_seeds": n_seeds}.items():
+        Number(1).check(name, value, {})
+    Number().check("V0", V0, {})
     Number(0, 1).check("gamma", gamma, {})
     Number(0, 1, open_ends="low").check("alpha", 1 if alpha is None else alpha, {})
     history = np.zeros((n_seeds, n_episodes + 1, mdp.n_states))

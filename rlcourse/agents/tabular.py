@@ -48,9 +48,11 @@ class Settings(TypedDict, total=False):
     checkpoints: int  # how many times, evenly spread, `measure` is taken (default 50)
     measure: (
         Callable[[ndarray], float] | None
-    )  # of one Q [S, A]; default: exact value of the greedy policy, at the start
+    )  # of one Q [S, A]; default: exact value of the greedy policy, at the start (NaN for gamma = 1 without an end)
     epsilon_greedy: Callable[[ndarray, float], ndarray]
     boltzmann: Callable[[ndarray, float], ndarray]
+    greedy_policy: Callable[[ndarray], ndarray]  # this and the next: for the default of `measure`
+    policy_evaluation: Callable[..., ndarray]
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def _control(
     measure: Callable[[ndarray], float] | None = None,
     epsilon_greedy: Callable[[ndarray, float], ndarray] = tabular.epsilon_greedy,
     boltzmann: Callable[[ndarray, float], ndarray] = tabular.boltzmann,
+    greedy_policy: Callable[[ndarray], ndarray] = tabular.greedy_policy,
+    policy_evaluation: Callable[..., ndarray] = tabular.policy_evaluation,
 ) -> Learned:
     """The loop of all four: choose, step, learn."""
     Number(0, 1).check("gamma", gamma, {})
@@ -197,7 +201,11 @@ def _control(
     if measure is None:
 
         def measure(Q):
-            return mdp.rho0 @ tabular.policy_evaluation(mdp.P, mdp.R, tabular.greedy_policy(Q), gamma)
+            P = mdp.P if hasattr(policy_evaluation, "body") else mdp.dense
+            try:
+                return mdp.rho0 @ policy_evaluation(P, mdp.R, greedy_policy(Q), gamma)
+            except ValueError:  # gamma is 1, and what it has learned so far never ends
+                return np.nan
 
     def explore(q: ndarray) -> ndarray:
         return _rows(boltzmann, q, temperature) if temperature is not None else _rows(epsilon_greedy, q, epsilon)

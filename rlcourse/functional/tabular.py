@@ -27,6 +27,17 @@ PROBABILITY = Number(0, 1)
 TRANSITION = {"s": Index("S"), "a": Index("A"), "r": Number(), "s_next": Index("S"), "terminated": Flag()}
 
 
+def require_one_update_a_pair(Q: ndarray, s: ndarray, a: ndarray, **rest: ndarray) -> None:
+    """Arrays of transitions have one shape, and name no (s, a) twice: the second update would undo the first."""
+    for name in ("a", *(name for name in rest if name not in ("alpha", "gamma"))):
+        value = a if name == "a" else rest[name]
+        if np.shape(value) not in ((), np.shape(s)):
+            raise wrong(name, f"shape {np.shape(value)}", f"one number, or the shape of s, {np.shape(s)}")
+    pairs = np.ravel(np.asarray(s) * Q.shape[1] + np.asarray(a))
+    if len(np.unique(pairs)) < len(pairs):
+        raise wrong("s, a", "the same pair twice", "transitions whose pairs (s, a) all differ")
+
+
 def ended_states(P: "Matrix", R: ndarray) -> ndarray:
     """Which states [S] have ended: every action stays there, with reward 0."""
     S, A = R.shape
@@ -52,8 +63,8 @@ def _solve(P_pi: "Matrix", b: ndarray, gamma: float) -> ndarray:
         from scipy.sparse import csc_array, eye_array
         from scipy.sparse.linalg import spsolve
 
-        return spsolve(csc_array(eye_array(len(b)) - gamma * P_pi), b)
-    return np.linalg.solve(np.eye(len(b)) - gamma * P_pi, b)
+        return spsolve(csc_array(eye_array(len(b)) - gamma * P_pi), b).astype(b.dtype)
+    return np.linalg.solve(np.eye(len(b)) - gamma * P_pi, b).astype(b.dtype)
 
 
 def require_an_end(P: "Matrix", R: ndarray, pi: ndarray, gamma: float) -> None:
@@ -176,7 +187,8 @@ def policy_backup(P: "Matrix", R: ndarray, Q: ndarray, pi: ndarray, gamma: float
 def bellman_residual(P: "Matrix", R: ndarray, Q: ndarray, gamma: float) -> float:
     r"""How far Q is from the optimality equation, in the sup norm.
 
-    .. math:: \| T^* Q - Q \|_\infty \quad\text{and}\quad \| Q - Q^* \|_\infty \le \frac{\| T^* Q - Q \|_\infty}{1 - \gamma}
+    .. math:: \| T^* Q - Q \|_\infty
+        \quad\text{and}\quad \| Q - Q^* \|_\infty \le \frac{\| T^* Q - Q \|_\infty}{1 - \gamma}
 
     Source: Williams and Baird (1993); lecture 01.
 
@@ -212,7 +224,7 @@ def greedy_policy(Q: ndarray) -> ndarray:
     Raises:
         ValueError: on bad input.
     """
-    best = Q == Q.max(axis=-1, keepdims=True)
+    best = (Q == Q.max(axis=-1, keepdims=True)).astype(Q.dtype)
     return best / best.sum(axis=-1, keepdims=True)
 
 
@@ -251,6 +263,7 @@ def state_visitation(P: "Matrix", pi: ndarray, rho0: ndarray, gamma: float) -> n
     lecture="02",
     problem_set="ps1",
     points=3,
+    require=require_one_update_a_pair,
     Q=TABLE,
     alpha=PROBABILITY,
     gamma=DISCOUNT,
@@ -293,6 +306,7 @@ def q_learning_update(
 @graded(
     lecture="02",
     problem_set="ps1",
+    require=require_one_update_a_pair,
     Q=TABLE,
     a_next=Index("A"),
     alpha=PROBABILITY,
@@ -357,7 +371,8 @@ def epsilon_greedy(q: ndarray, epsilon: float) -> ndarray:
 def epsilon_soft(q: ndarray, epsilon: float) -> ndarray:
     r"""Epsilon-greedy as some slides print it: exploring never takes the greedy action.
 
-    .. math:: \pi(a) = 1 - \epsilon \;\text{ for the best action},\quad \frac{\epsilon}{|A| - 1} \;\text{ for each other}
+    .. math:: \pi(a) = 1 - \epsilon \;\text{ for the best action},
+        \quad \frac{\epsilon}{|A| - 1} \;\text{ for each other}
 
     At epsilon = 1 it is not uniform: it avoids the best action. Tied best actions take turns in being the best.
 

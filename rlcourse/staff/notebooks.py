@@ -37,7 +37,7 @@ class NotebookError(Exception):
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook as it stands in the file: nbformat's own reader would invent ids where they are missing."""
+    """A valid notebook, every cell with an id (nbformat's own reader would invent random ones)."""
     try:
         notebook = nbjson.reads(path.read_text(encoding="utf-8"))
         if notebook.nbformat != 4:
@@ -51,7 +51,7 @@ def read(path: Path) -> NotebookNode:
 
 
 def with_ids(notebook: NotebookNode) -> NotebookNode:
-    """The notebook with an id for every cell: its own where that is well-formed and not taken, else cell-1, cell-2, .."""
+    """The notebook with an id for every cell: its own where that is well-formed and free, else cell-1, cell-2, .."""
     taken: set[str] = set()
     fresh = (f"cell-{n}" for n in range(1, 10**6))
     kept = {cell.get("id") for cell in notebook.cells}
@@ -139,7 +139,7 @@ def execute(path: Path) -> bool:
         notebook, kernel_name="python3", timeout=CELL_SECONDS, record_timing=False, resources=folder
     )
     client.reset_execution_trackers()
-    with client.setup_kernel():
+    with client.setup_kernel(env=os.environ | {"TQDM_DISABLE": "1"}):  # progress bars print times
         for index, cell in enumerate(notebook.cells):
             where = f"{path}: cell {cell.id}"
             try:

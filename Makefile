@@ -1,0 +1,86 @@
+# `make help` lists what there is. Everything lives in .venv; nothing else on the machine is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+FIRST := notebooks/01_q_iteration.ipynb
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+# Without a display there is no browser to open: serve, and print the address. Jupyter asks root to say that he knows.
+ifeq ($(shell uname),Linux)
+ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+SERVE += --no-browser
+endif
+endif
+ifeq ($(shell id -u),0)
+SERVE += --allow-root
+endif
+
+# A stamp says that an install went through; without a working interpreter (Python was upgraded) it says nothing.
+ifneq ($(wildcard .venv),)
+ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f .venv/pyvenv.cfg .venv/*.stamp)
+endif
+endif
+
+# Progress bars print times, which no two runs share: none where printed output is compared.
+test test-all: export TQDM_DISABLE = 1
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help lab test test-all test-gymnasium notebooks lint exercises tour benchmarks clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
+
+lab: .venv/course.stamp ## open the lectures in JupyterLab, from the first one (options: LAB_FLAGS="--port 9000")
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST) $(SERVE) $(LAB_FLAGS)
+
+test: lint ## check style, run the tests and every lecture; browser and slow tests are left out
+	$(BIN)/python -m pytest -n 2 --nbval -m "not browser and not slow" tests notebooks
+
+test-all: lint ## the same with browser and slow tests, then the Gymnasium versions
+	$(BIN)/python -m pytest -n 2 --nbval tests notebooks
+	$(MAKE) test-gymnasium
+
+# Each version goes to a folder of its own that stands before .venv on the path; .venv stays as it was.
+test-gymnasium: .venv/dev.stamp ## run the environment tests with the oldest declared and the newest Gymnasium
+	@set -e; oldest=$$(sed -n 's/^ *"gymnasium>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
+	for version in "==$$oldest" ">=$$oldest"; do \
+	    folder=build/gymnasium; rm -rf $$folder; \
+	    $(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --target $$folder "gymnasium$$version"; \
+	    PYTHONPATH=$$folder $(BIN)/python -c 'import gymnasium; print("Gymnasium", gymnasium.__version__, gymnasium.__file__)'; \
+	    PYTHONPATH=$$folder $(BIN)/python -m pytest -q $(wildcard tests/test_mdps.py tests/test_envs.py); \
+	done
+
+notebooks: .venv/course.stamp ## execute the lectures again and write what changed
+	$(BIN)/python -m rlcourse.staff.notebooks notebooks/*.ipynb
+
+lint: .venv/dev.stamp ## check style, of code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+exercises: .venv/course.stamp ## build the students' exercises from solutions/
+	$(BIN)/rlcourse build
+
+tour: .venv/course.stamp ## the whole path once: train, release, grade a small class
+	$(BIN)/rlcourse tour
+
+benchmarks: .venv/dev.stamp ## time the library beside its peers; prints tables
+	@set -e; for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+clean: ## remove .venv and everything built
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "rlcourse needs Python 3.11 or newer, got: $$($(PYTHON) --version 2>&1)"; \
+	    echo "Name another one: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3.11"; exit 1; } >&2
+	$(PYTHON) -m venv --clear .venv
+
+.venv/course.stamp: pyproject.toml constraints.txt .venv/pyvenv.cfg
+	$(PIP) -e '.[course]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml constraints.txt .venv/pyvenv.cfg
+	$(PIP) -e '.[course,dev]'
+	@touch .venv/course.stamp $@

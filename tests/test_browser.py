@@ -1,0 +1,162 @@
+"""The lectures in a real browser: every cell runs in JupyterLab, the widgets appear and answer to clicks.
+
+Needs Chrome or Chromium with its driver on the path. With RLCOURSE_SCREENSHOTS=folder it leaves pictures to look at.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+CHROME = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+if not (CHROME and DRIVER):
+    pytest.skip("needs chromium (or chrome) and chromedriver on the path", allow_module_level=True)
+
+from selenium import webdriver  # noqa: E402  (the dev extra has it; without a browser it is not needed)
+from selenium.common.exceptions import WebDriverException  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+    --disable-component-update --disable-sync --no-proxy-server --window-size=1400,1300"""
+SECONDS = 240  # a lecture may take 60 on an idle machine
+
+RUN = "jupyterapp.commands.execute('notebook:run-all-cells'); return true"
+STATE = """
+    const panel = window.jupyterapp && jupyterapp.shell.currentWidget;
+    const kernel = panel && panel.sessionContext && panel.sessionContext.session?.kernel;
+    return kernel ? {status: kernel.status, notebook: panel.content.model.toJSON()} : {status: "absent"};"""
+GO_TO = """
+    const notebook = jupyterapp.shell.currentWidget.content;
+    const at = notebook.widgets.findIndex(cell => cell.model.id == arguments[0]);
+    notebook.activeCellIndex = at;
+    notebook.scrollToItem(at, 'start');"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab that serves copies of the lectures without their outputs."""
+    folder = tmp_path_factory.mktemp("lab")
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, folder / path.name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"""--no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port} --ServerApp.port_retries=0
+        --IdentityProvider.token= --ServerApp.root_dir={folder} --LabApp.expose_app_in_browser=True
+        --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"""
+    own = {"JUPYTER_CONFIG_DIR": str(folder / ".config"), "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces")}
+    log = (folder / "lab.log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options.split()], env=os.environ | own, stdout=log, stderr=log
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+        log.close()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROME
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def wait(driver, condition, seconds: float = 30):
+    return WebDriverWait(driver, seconds, poll_frequency=0.3, ignored_exceptions=(WebDriverException,)).until(condition)
+
+
+@contextmanager
+def screenshot(driver, name: str):
+    """Whatever happens inside, a picture of it."""
+    try:
+        yield
+    finally:
+        if folder := os.environ.get("RLCOURSE_SCREENSHOTS"):
+            driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+def open_and_run(driver, lab: str, name: str) -> nbformat.NotebookNode:
+    """The notebook after all its cells have run in the browser."""
+
+    def reached(_):
+        driver.get(f"{lab}/lab/tree/{name}.ipynb?reset")
+        return True
+
+    def finished(_):
+        state = driver.execute_script(STATE)
+        cells = [cell for cell in state["notebook"]["cells"] if cell["cell_type"] == "code" and "".join(cell["source"])]
+        failed = any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
+        done = failed or all(cell["execution_count"] for cell in cells)
+        return state["notebook"] if done and state["status"] == "idle" else None
+
+    wait(driver, reached, 60)  # the server needs seconds to start
+    wait(driver, lambda _: driver.execute_script(STATE)["status"] == "idle", 60)
+    driver.execute_script(RUN)
+    return nbformat.from_dict(wait(driver, finished, SECONDS))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+def test_every_cell_runs(lab, browser, name):
+    with screenshot(browser, name):
+        notebook = open_and_run(browser, lab, name)
+    outputs = [(cell.id, output) for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert outputs
+    bad = [(cell, o.get("evalue", o.get("text"))) for cell, o in outputs if "error" in (o.output_type, o.get("name"))]
+    assert bad == []
+    assert [(cell, o.text) for cell, o in outputs if o.get("name") == "stderr"] == []
+
+
+def test_the_grid_answers_to_clicks(lab, browser):
+    open_and_run(browser, lab, "01_q_iteration")
+    browser.execute_script(GO_TO, "explorer")
+
+    def buttons() -> list:
+        return browser.find_elements(By.CSS_SELECTOR, ".widget-gridbox button")
+
+    def texts() -> list[str]:
+        return [button.text.strip() for button in buttons()]
+
+    def press(text: str) -> None:
+        browser.find_element(By.XPATH, f"//button[normalize-space()='{text}']").click()
+
+    with screenshot(browser, "explorer"):
+        wait(browser, lambda _: len(buttons()) == 30 and buttons()[0].is_displayed())
+        before = texts()
+        assert before[5] == "goal +1" and before[4].startswith("0.00")
+
+        press("one sweep")
+        wait(browser, lambda _: texts() != before)
+        assert texts()[4] == "0.80 →"  # right of it the goal, one step in five slips
+        assert browser.find_element(By.CSS_SELECTOR, ".widget-label:not([title=''])").is_displayed()
+
+        press("to the end")
+        wait(browser, lambda _: texts()[0].startswith("0.56"))
+        colours = {button.value_of_css_property("background-color") for button in buttons()}
+        assert len(colours) > 15
+
+        buttons()[0].click()
+        wait(browser, lambda _: texts()[0] == "wall")
+        press("to the end")
+        wait(browser, lambda _: float(texts()[6].split()[0]) < 0.4)  # its way along the top is closed
