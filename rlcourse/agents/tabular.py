@@ -11,11 +11,11 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.agents.planning import Plan, policy_iteration, q_iteration, value_iteration
+from rlcourse.agents.planning import Plan, modified_policy_iteration, policy_iteration, q_iteration, value_iteration
 from rlcourse.agents.prediction import monte_carlo_prediction, td0_prediction
 from rlcourse.functional import tabular
 from rlcourse.graded import bare
-from rlcourse.inputs import Number, wrong
+from rlcourse.inputs import Number, is_sparse, wrong
 from rlcourse.mdps import MDP
 from rlcourse.progress import progress
 from rlcourse.walks import Transition, Walks
@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "double_q_learning",
     "expected_sarsa",
+    "modified_policy_iteration",
     "monte_carlo_prediction",
     "policy_iteration",
     "q_iteration",
@@ -169,6 +170,25 @@ def _rows(function: Callable[[ndarray, float], ndarray], q: ndarray, parameter: 
     return np.stack([np.asarray(function(row, parameter), float) for row in q])
 
 
+def _value_without_discount(mdp: MDP, pi: ndarray, policy_evaluation: Callable[..., ndarray]) -> float:
+    """The exact value of pi at the start for gamma = 1; NaN where pi may go on for ever.
+
+    A loop in a place that pi never comes to is no matter: only the states that it meets from the start are looked at,
+    as an MDP with one action.
+    """
+    P_pi, R_pi = tabular.policy_model(mdp.P, mdp.R, pi)
+    P_pi = P_pi.toarray() if is_sparse(P_pi) else P_pi
+    met, before = mdp.rho0 > 0, np.zeros(mdp.n_states, bool)
+    while (met != before).any():
+        before, met = met, met | (P_pi[met] > 0).any(axis=0)
+    P, R = P_pi[np.ix_(met, met)][:, None, :], R_pi[met][:, None]
+    try:
+        tabular.require_an_end(P, R, np.ones_like(R), 1)
+    except ValueError:
+        return np.nan
+    return mdp.rho0[met] @ policy_evaluation(P, R, np.ones_like(R), 1)
+
+
 def _control(
     mdp: MDP,
     gamma: float,
@@ -201,11 +221,11 @@ def _control(
     if measure is None:
 
         def measure(Q):
+            pi = np.asarray(greedy_policy(Q))
+            if gamma == 1:
+                return _value_without_discount(mdp, pi, policy_evaluation)
             P = mdp.P if hasattr(policy_evaluation, "body") else mdp.dense
-            try:
-                return mdp.rho0 @ policy_evaluation(P, mdp.R, greedy_policy(Q), gamma)
-            except ValueError:  # gamma is 1, and what it has learned so far never ends
-                return np.nan
+            return mdp.rho0 @ policy_evaluation(P, mdp.R, pi, gamma)
 
     def explore(q: ndarray) -> ndarray:
         return _rows(boltzmann, q, temperature) if temperature is not None else _rows(epsilon_greedy, q, epsilon)

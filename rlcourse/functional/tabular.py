@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.graded import graded
+from rlcourse.graded import bare, graded
 from rlcourse.inputs import DISCOUNT, Array, Flag, Index, Number, Transitions, is_sparse, wrong
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def epsilon_greedy(q: ndarray, epsilon: float) -> ndarray:
     Raises:
         ValueError: on bad input.
     """
-    return epsilon / q.shape[-1] + (1 - epsilon) * greedy_policy(q)
+    return epsilon / q.shape[-1] + (1 - epsilon) * bare(greedy_policy)(q)
 
 
 @graded(lecture="02", problem_set="ps1", q=Array("... A", least=2), epsilon=PROBABILITY)
@@ -388,7 +388,7 @@ def epsilon_soft(q: ndarray, epsilon: float) -> ndarray:
     Raises:
         ValueError: on bad input.
     """
-    greedy = greedy_policy(q)
+    greedy = bare(greedy_policy)(q)
     return (1 - epsilon) * greedy + epsilon * (1 - greedy) / (q.shape[-1] - 1)
 
 
