@@ -91,7 +91,8 @@ def as_numbers(value: Any) -> np.ndarray:
 def _close(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Which entries are equal; NaN equals NaN, and infinities are equal where they have one sign."""
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
-    return np.isclose(got, expected, RELATIVE, ABSOLUTE + OF_THE_LARGEST * largest, equal_nan=True)
+    with np.errstate(all="ignore"):  # 1e308 - (-1e308) is wrong, not worth a warning
+        return np.isclose(got, expected, RELATIVE, ABSOLUTE + OF_THE_LARGEST * largest, equal_nan=True)
 
 
 def compare(got: Any, expected: Any) -> str:
@@ -138,11 +139,18 @@ def _shape_difference(came: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def _repeats(answer: Answer, wrong: Any, right: Any) -> bool:
-    """Whether an answer is a known mistake's; one with a wrong shape (or kind) is known by the shape."""
-    if answer.error or isinstance(right, tuple):
+    """Whether an answer is a known mistake's; one with a wrong shape is known by the shape.
+
+    Where NumPy answers inf or NaN, the same mistake written in plain Python raises.
+    """
+    if isinstance(right, tuple):
         return False  # a mistake in one of several values shows in no bank yet
+    known = as_numbers(wrong)
+    if answer.error is not None:
+        raised = _shorten(answer.error).startswith(("OverflowError", "ZeroDivisionError"))
+        return raised and not np.isfinite(known).all()
     try:
-        came, known = as_numbers(answer.value), as_numbers(wrong)
+        came = as_numbers(answer.value)
     except ValueError:
         return False
     if known.shape != as_numbers(right).shape:
@@ -171,8 +179,10 @@ def name_misconception(answers: list[Answer], expected: list, wrong: list[dict[s
 def check_data() -> dict[str, Any]:
     """All committed check data by function: cases, expected and wrong outputs (encoded), hints."""
     folder = files("rlcourse") / "check_data"
-    texts = [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]
-    return {name: entry for text in texts for name, entry in json.loads(text).get("functions", {}).items()}
+    texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".json")}
+    return {
+        name: entry for file in sorted(texts) for name, entry in json.loads(texts[file]).get("functions", {}).items()
+    }
 
 
 def check(function: Callable, name: str | None = None) -> Outcome:
@@ -185,7 +195,9 @@ def check(function: Callable, name: str | None = None) -> Outcome:
     known = check_data()
     name = str(name or getattr(function, "__name__", "") or type(function).__name__)
     if not callable(function):
-        outcome = Outcome(name, "not attempted", f"got a {type(function).__name__}, expected a function: check(q_backup)")
+        outcome = Outcome(
+            name, "not attempted", f"got a {type(function).__name__}, expected a function: check(q_backup)"
+        )
     elif name not in known:
         reason = f'no exercise has this name. Say which one it is, check(f, "NAME"), of: {", ".join(known)}'
         outcome = Outcome(name, "not attempted", reason)
@@ -205,7 +217,7 @@ def check(function: Callable, name: str | None = None) -> Outcome:
 
 def _outcome(name: str, entry: dict, cases: list[dict], answers: list[Answer]) -> Outcome:
     if all(isinstance(answer.error, NotImplementedError) for answer in answers):
-        return Outcome(name, "not attempted", _shorten(answers[0].error))
+        return Outcome(name, "not attempted", _message(answers[0].error))
     reasons = [_complaint(answer, case, entry["call"]) for answer, case in zip(answers, cases, strict=True)]
     if not any(reasons):
         return Outcome(name, "correct", f"on all of {len(cases)} cases")
@@ -222,14 +234,17 @@ def _complaint(answer: Answer, case: dict, call: str) -> str:
     return f"{case['about']}: {case.get('otherwise', difference)}" if difference else ""
 
 
+def _message(error: Exception) -> str:
+    """What an exception says, in one line that is not too long."""
+    try:
+        return " ".join(str(error).split())[:200]
+    except Exception:  # even its message may be broken
+        return ""
+
+
 def _shorten(error: Exception) -> str:
     """An exception in one line: its type and message. One from another process, StudentError, names its type itself."""
-    try:
-        message = " ".join(str(error).split())[:200]
-    except Exception:  # even its message may be broken
-        message = ""
-    if isinstance(error, NotImplementedError):
-        return message
+    message = _message(error)
     return message if type(error).__name__ == "StudentError" else f"{type(error).__name__}: {message}".rstrip(": ")
 
 

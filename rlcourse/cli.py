@@ -4,6 +4,7 @@ One function a command. Each imports what it needs inside, so that the next comm
 """
 
 import argparse
+import importlib.util
 import sys
 
 from rlcourse.graded import PROBLEM_SETS
@@ -36,6 +37,10 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("exercises", help=exercises.__doc__, description=exercises.__doc__)
     listing.add_argument("problem_set", nargs="?", choices=PROBLEM_SETS, help="only this one, ps1 to ps7")
     listing.set_defaults(command=exercises)
+    if importlib.util.find_spec("rlcourse.staff"):  # not in the student edition
+        from rlcourse.staff.commands import add_parsers
+
+        add_parsers(commands)
     return top
 
 

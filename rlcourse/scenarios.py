@@ -26,7 +26,7 @@ S....
 .....
 ..X..
 .....
-..X.G
+....G
 """
 FROZEN_LAKE_GAMMA = 0.99
 SLIPPERY_GRID_GAMMA = 0.95
@@ -79,7 +79,7 @@ def solve_frozen_lake(q_backup: Callable, greedy_policy: Callable) -> ndarray:
 
 
 def slippery_grid() -> "MDP":
-    """A grid of 5 x 5 cells with two pits, in which one move in five slips to a side."""
+    """A grid of 5 x 5 cells with a pit in the middle, in which one move in five slips to a side."""
     from rlcourse.mdps import grid_world
 
     return grid_world(GRID, slip=0.2, name="slippery grid")

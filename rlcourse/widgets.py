@@ -56,10 +56,8 @@ class ValueIterationExplorer(widgets.VBox):
             widgets.Button(description=text) for text in ("one sweep", "10 sweeps", "to the end", "reset")
         )
         self.status = widgets.Label()
-        self.cells = [
-            widgets.Button(layout={"width": "auto", "height": "auto"}, tooltip="click: floor, wall, goal, pit")
-            for _ in self.V
-        ]
+        look = {"layout": {"width": "auto", "height": "auto"}, "style": {"font_size": "16px"}}
+        self.cells = [widgets.Button(tooltip="click: floor, wall, goal, pit", **look) for _ in self.V]
         n_rows, n_columns = len(self.rows), len(self.rows[0])
         grid = widgets.GridspecLayout(n_rows, n_columns, width=f"{92 * n_columns}px", height=f"{56 * n_rows}px")
         for s, cell in enumerate(self.cells):
@@ -121,14 +119,14 @@ class ValueIterationExplorer(widgets.VBox):
         for button in (self.one, self.ten, self.end):
             button.disabled = self.world is None
         low, high = min(self.V.min(), 0), max(self.V.max(), 1)  # the colours keep their meaning from sweep to sweep
-        greedy = None if self.world is None else greedy_in(self.world, self.V, self.gamma.value)
+        best = None if self.world is None else best_actions(self.world, self.V, self.gamma.value)
         for s, (cell, kind) in enumerate(zip(self.cells, sum(self.rows, []), strict=True)):
             if kind in WORDS:
                 colour, ink, text = SPECIAL[kind][0], "white", WORDS[kind]
             else:
                 colour = plt.get_cmap("viridis")((self.V[s] - low) / (high - low))
                 ink = "white" if np.dot(colour[:3], (0.3, 0.59, 0.11)) < 0.5 else "black"
-                arrows = [] if greedy is None else [ARROWS[a] for a in np.flatnonzero(greedy[s])]
+                arrows = [] if best is None else [ARROWS[a] for a in np.flatnonzero(best[s])]
                 text = f"{self.V[s]:.2f} {''.join(arrows) if len(arrows) < 4 else ''}"
             cell.description = text
             cell.style.button_color, cell.style.text_color = to_hex(colour), ink
@@ -146,9 +144,10 @@ class ValueIterationExplorer(widgets.VBox):
         )
 
 
-def greedy_in(mdp: MDP, V: ndarray, gamma: float) -> ndarray:
-    """The greedy policy [S, A] after V; values that differ by rounding alone count as tied."""
-    return tabular.greedy_policy(np.round(mdp.R + gamma * (mdp.rows @ V).reshape(mdp.R.shape), 9))
+def best_actions(mdp: MDP, V: ndarray, gamma: float) -> ndarray:
+    """Which actions [S, A] are greedy after V; those that rounding alone tells apart are tied."""
+    Q = mdp.R + gamma * (mdp.rows @ V).reshape(mdp.R.shape)
+    return Q > Q.max(axis=1, keepdims=True) - 1e-9
 
 
 def value_iteration_explorer(text: str = MAP, *, value_backup: Backup = tabular.value_backup) -> ValueIterationExplorer:
@@ -176,8 +175,8 @@ def value_iteration_picture(
     with style():
         figure, axes = plt.subplots(1, len(sweeps), figsize=(3.4 * len(sweeps), 3.4 * rows / columns + 0.7))
     for ax, k in zip(np.atleast_1d(axes), sweeps, strict=True):
-        title = f"{k} sweep{'s' if k != 1 else ''}"
-        plot_values(mdp, V[k], greedy_in(mdp, V[k], gamma), ax, title, vmin=0, vmax=1)
+        pi = tabular.greedy_policy(best_actions(mdp, V[k], gamma).astype(float))
+        plot_values(mdp, V[k], pi, ax, f"{k} sweep{'s' if k != 1 else ''}", vmin=0, vmax=1)
     return figure
 
 
@@ -191,13 +190,15 @@ def exploration_picture(
 ) -> Figure:
     """How often each action is taken, epsilon-greedily and by Boltzmann's rule, side by side."""
     q = np.asarray(q, float)
-    rules = (
-        (f"epsilon-greedy, ε = {epsilon:.2f}", epsilon_greedy(q, epsilon)),
-        (f"Boltzmann, temperature = {temperature:.2f}", boltzmann(q, temperature)),
-    )
+    rules = {
+        f"epsilon-greedy, ε = {epsilon:.2f}": ("epsilon_greedy", epsilon_greedy(q, epsilon)),
+        f"Boltzmann, temperature = {temperature:.2f}": ("boltzmann", boltzmann(q, temperature)),
+    }
+    for name, probabilities in rules.values():  # perhaps a student's
+        Array("A", distribution=True).check(name, probabilities, {"A": len(q)})
     with style():
         figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), sharey=True)
-        for ax, (title, probabilities), colour in zip(axes, rules, COLOURS, strict=False):
+        for ax, (title, (_, probabilities)), colour in zip(axes, rules.items(), COLOURS, strict=False):
             bars = ax.bar(range(len(q)), probabilities, color=colour)
             ax.bar_label(bars, fmt="%.2f", padding=2)
             ax.set(title=title, xlabel="action value q(a)", ylim=(0, 1.12))
@@ -220,9 +221,10 @@ def exploration_explorer(
     """
     slider = partial(widgets.FloatSlider, continuous_update=False)
     epsilon = slider(value=0.2, min=0, max=1, step=0.01, description="epsilon")
-    temperature = widgets.FloatLogSlider(
-        value=0.5, min=-2, max=2, step=0.05, description="temperature", readout_format=".2f", continuous_update=False
-    )
+    scale = {"min": -2, "max": 2, "step": 0.05, "readout_format": ".2f"}  # powers of ten, so 0.01 to 100
+    temperature = widgets.FloatLogSlider(value=0.5, description="temperature", continuous_update=False, **scale)
+    for control in (epsilon, temperature):
+        control.style.description_width = "90px"
     values = [slider(value=v, min=-2, max=2, step=0.05, description=f"q({a})") for a, v in enumerate(q)]
     picture, problem = widgets.Image(format="png", width=880), widgets.Label()
 

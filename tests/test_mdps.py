@@ -293,6 +293,8 @@ def test_the_chain_is_worth_i_over_n_plus_one(n, slip):
     mdp = chain(n, slip)
     close(policy_evaluation(mdp.P, mdp.R, np.full(mdp.R.shape, 0.5), 1)[1:-1], np.arange(1, n + 1) / (n + 1))
     assert mdp.rho0[(n + 1) // 2] == 1 and mdp.terminal.tolist() == [True] + [False] * n + [True]
+    assert row(mdp, n, 1) == {n + 1: 1 - slip, **({n - 1: slip} if slip else {})}
+    assert row(mdp, n, 0) == {n - 1: 1 - slip, **({n + 1: slip} if slip else {})}
     if not slip:
         close(optimal(mdp, 0.9)[1:-1], 0.9 ** np.arange(n - 1, -1, -1))
 

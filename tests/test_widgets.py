@@ -59,7 +59,7 @@ def test_to_the_end_keeps_its_promise():
     explorer = widgets.value_iteration_explorer()
     explorer.end.click()
     mdp, gamma = explorer.world, explorer.gamma.value
-    pi = widgets.greedy_in(mdp, explorer.V, gamma)
+    pi = tabular.greedy_policy(widgets.best_actions(mdp, explorer.V, gamma).astype(float))
     V_pi = tabular.policy_evaluation(mdp.P, mdp.R, pi, gamma)
     assert tabular.bellman_residual(mdp.P, mdp.R, mdp.R + gamma * mdp.P @ V_pi, gamma) / (1 - gamma) <= widgets.LOSS
     assert explorer.loss_bound <= widgets.LOSS
@@ -180,14 +180,24 @@ def test_exploration_explorer_redraws():
     assert problem.value == ""
 
 
-def test_a_mistake_in_ones_own_exploration_is_shown_in_the_widget():
-    explorer = widgets.exploration_explorer(boltzmann=lambda q, temperature: q * undefined)  # noqa: F821
-    assert "NameError" in explorer.children[1].value
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (lambda q, temperature: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda q, temperature: q[:2], "boltzmann: got shape (2,), expected [A] with A = 4"),
+        (lambda q, temperature: q / temperature, "boltzmann: got probabilities whose sum is off 1"),
+    ],
+)
+def test_a_mistake_in_ones_own_exploration_is_shown_in_the_widget(rule, message):
+    explorer = widgets.exploration_explorer(boltzmann=rule)
+    assert message in explorer.children[1].value
+    assert plt.get_fignums() == []
 
 
 def test_pictures_need_no_kernel():
     for figure in (widgets.value_iteration_picture(sweeps=(0, 2)), widgets.exploration_picture()):
         assert len(figure.axes) == 2
         plt.close(figure)
-    heights = [bar.get_height() for bar in widgets.exploration_picture((0, 0, 1), 0.3).axes[0].patches]
-    np.testing.assert_allclose(heights, [0.1, 0.1, 0.8])
+    figure = widgets.exploration_picture((0, 0, 1), 0.3)
+    np.testing.assert_allclose([bar.get_height() for bar in figure.axes[0].patches], [0.1, 0.1, 0.8])
+    plt.close(figure)

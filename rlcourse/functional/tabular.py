@@ -71,10 +71,9 @@ def require_an_end(P: "Matrix", R: ndarray, pi: ndarray, gamma: float) -> None:
     """Raise ValueError where gamma is 1 and, from some state, the policy never reaches an ended state."""
     if gamma != 1:
         return
-    P_pi, _ = policy_model(P, R, pi)
     reaches = ended_states(P, R)
     for _ in range(len(R)):
-        reaches = reaches | (P_pi @ reaches.astype(float) > 0)
+        reaches = reaches | ((pi * (P @ reaches.astype(float)).reshape(R.shape)).sum(axis=1) > 0)
     if not reaches.all():
         raise wrong("gamma", "1", f"less than 1, since from state {np.argmin(reaches)} this policy never ends")
 

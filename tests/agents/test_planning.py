@@ -50,6 +50,7 @@ SOLVERS = {
     "Q-iteration, span": lambda mdp, gamma, eps, **more: q_iteration(mdp, gamma, eps, "span", **more),
     "Q-iteration, sup": lambda mdp, gamma, eps, **more: q_iteration(mdp, gamma, eps, "sup", **more),
     "policy iteration": lambda mdp, gamma, eps, **more: policy_iteration(mdp, gamma, eps, **more),
+    "modified, span": modified_policy_iteration,
 }
 every_solver = pytest.mark.parametrize("name", SOLVERS)
 
@@ -143,16 +144,14 @@ def test_history_holds_every_sweep_from_the_start_on():
     assert all((later >= earlier - 1e-12).all() for earlier, later in itertools.pairwise(evaluated))
 
 
-@every_solver
-def test_where_it_starts_does_not_matter(name):
-    mdp, far = small_mdp(7), {}
-    if "value" in name:
-        far = {"V0": [50.0] * mdp.n_states}
-    elif "Q" in name:
-        far = {"Q0": np.full(mdp.R.shape, -50)}
-    else:
-        far = {"pi0": np.eye(mdp.n_actions)[np.zeros(mdp.n_states, int)]}
-    close(SOLVERS[name](mdp, 0.8, 1e-8, **far).V, best_value(mdp, 0.8), atol=2e-8)
+def test_where_it_starts_does_not_matter():
+    mdp = small_mdp(7)
+    want = best_value(mdp, 0.8)
+    for stop in ("span", "sup"):
+        close(value_iteration(mdp, 0.8, 1e-8, stop, V0=[50.0] * mdp.n_states).V, want, atol=2e-8)
+        close(q_iteration(mdp, 0.8, 1e-8, stop, Q0=np.full(mdp.R.shape, -50)).V, want, atol=2e-8)
+    first_action = np.eye(mdp.n_actions)[np.zeros(mdp.n_states, int)]
+    close(policy_iteration(mdp, 0.8, 1e-8, pi0=first_action).V, want, atol=2e-8)
 
 
 # A student's own equations: loops, lists, float32, in place

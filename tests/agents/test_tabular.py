@@ -113,6 +113,16 @@ def test_probe_truncation_bootstraps_from_the_state_really_reached(algorithm):
     assert all(len(ends) == 200 for ends in learned.episodes), "each step was an episode"
 
 
+@pytest.mark.parametrize("algorithm", [sarsa, expected_sarsa], ids=lambda f: f.__name__)
+def test_probe_the_next_action_is_that_of_the_state_really_reached(algorithm):
+    """Two states lead to one another, each with a good action of its own, and every episode is cut after one step."""
+    swap = np.array([[[0, 1.0], [0, 1.0]], [[1.0, 0], [1.0, 0]]])
+    mdp = MDP(swap, np.array([[1.0, 0], [0, 1.0]]), [0.5, 0.5])
+    Q = algorithm(mdp, 0.5, 3000, alpha=slowly, epsilon=0.2, max_episode_steps=1, checkpoints=0).Q.mean(axis=0)
+    v = 0.9 / (1 - 0.5)  # the good action is taken nine times in ten
+    close(Q, [[1 + 0.5 * v, 0.5 * v], [0.5 * v, 1 + 0.5 * v]], atol=0.06)
+
+
 @every_algorithm
 def test_probe_the_reward_travels_back_by_gamma(algorithm):
     mdp = MDP(np.eye(3)[[1, 2, 2]][:, None, :], np.array([[0.0], [1.0], [0]]), [1, 0, 0])

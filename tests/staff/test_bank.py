@@ -1,0 +1,136 @@
+"""The bank of ps1: stub, solution and every wrong version of each function; and right answers in any style."""
+
+import numpy as np
+import pytest
+from right_answers import STYLES, cells, functions
+
+from rlcourse.agents.tabular import policy_iteration, q_iteration, q_learning
+from rlcourse.checks import check, check_data, compare
+from rlcourse.functional import tabular
+from rlcourse.graded import catalogue
+from rlcourse.mdps import grid_world, random_mdp
+from rlcourse.staff.bank import bank, entry, misconceptions
+from rlcourse.staff.check_data import FOLDER, main, write_check_data
+
+BANK = bank("ps1")
+WRONG = [(name, mistake) for name, mistakes in misconceptions("ps1").items() for mistake in mistakes]
+
+
+def test_the_bank_holds_the_exercises_of_its_problem_set():
+    asked = {e.name for e in catalogue().values() if e.problem_set == "ps1" and e.points}
+    assert set(BANK) == asked
+    assert all(BANK[name].function is catalogue()[name].function for name in BANK)
+    assert bank("ps7") == {} or "pgql_q" in bank("ps7")
+
+
+def test_unknown_names_are_errors():
+    with pytest.raises(ValueError, match="problem_set: got 'ps9', expected one of ps1"):
+        bank("ps9")
+    with pytest.raises(ValueError, match="name: got 'no_such', which no bank knows"):
+        entry("no_such")
+
+
+@pytest.mark.parametrize("name", BANK)
+def test_the_triple(name):
+    def stub(*arguments):
+        raise NotImplementedError
+
+    assert check(stub, name).state == "not attempted"
+    assert check(BANK[name].function).state == "correct"
+    assert 4 <= len(BANK[name].misconceptions) <= 8
+    assert BANK[name].parts == {"values", "edges"}
+
+
+@pytest.mark.parametrize(("name", "mistake"), WRONG, ids=[f"{name}-{mistake.id}" for name, mistake in WRONG])
+def test_every_wrong_version_is_rejected_under_its_own_hint(name, mistake):
+    outcome = check(mistake.function, name)
+    assert (outcome.state, outcome.misconception, outcome.hint) == ("incorrect", mistake.id, mistake.hint)
+    assert len(mistake.hint) < 110 and mistake.hint.endswith(".")
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", BANK)
+def test_right_answers_pass_whatever_their_style(name, style):
+    outcome = check(functions(style)[name])
+    assert outcome.state == "correct", str(outcome)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_style_is_a_whole_submission(style):
+    assert set(cells(style)) == set(BANK)
+    for name, source in cells(style).items():
+        compile(source, name, "exec")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_right_answers_plan_as_the_librarys_do(style):
+    mine = functions(style)
+    mdp = random_mdp(5, 3, seed=4)
+    for gamma in (0.5, 0.9):
+        plan, best = q_iteration(mdp, gamma, 1e-3, q_backup=mine["q_backup"]), q_iteration(mdp, gamma, 1e-3)
+        assert compare(plan.Q, best.Q) == ""
+        assert plan.pi.argmax(1).tolist() == best.pi.argmax(1).tolist()
+        halves = {name: mine[name] for name in ("policy_evaluation", "greedy_policy")}
+        plan, best = policy_iteration(mdp, gamma, 1e-3, **halves), policy_iteration(mdp, gamma, 1e-3)
+        assert compare(plan.V, best.V) == ""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_right_answers_learn_as_the_librarys_do(style):
+    mine = functions(style)
+    mdp = grid_world("S..\n.X.\n..G", slip=0.2)
+    for explore in ({"epsilon": 0.3}, {"temperature": 0.5}):
+        settings = {"alpha": 0.1, "n_seeds": 2, "checkpoints": 0} | explore
+        names = ("q_learning_update", "epsilon_greedy" if "epsilon" in explore else "boltzmann")
+        learned = q_learning(mdp, 0.9, 400, **settings, **{name: mine[name] for name in names})
+        assert compare(learned.Q, q_learning(mdp, 0.9, 400, **settings).Q) == ""
+
+
+def test_the_committed_check_data_is_what_the_bank_writes(capsys):
+    text = (FOLDER / "ps1.json").read_text(encoding="utf-8")
+    assert write_check_data("ps1") == text, "run: python -m rlcourse.staff.check_data"
+    assert len(text) < 60_000
+    assert max(map(len, text.splitlines())) < 4_000
+    assert main(["ps0"]) == 2
+    assert "got 'ps0', expected one of ps1" in capsys.readouterr().err
+
+
+def test_check_data_holds_no_wrong_output_that_is_right():
+    for name, data in check_data().items():
+        assert set(data["hints"]) == {mistake.id for mistake in BANK[name].misconceptions}
+        for case in data["cases"]:
+            for wrong in case["wrong"]["dict"].values():
+                assert wrong != case["expected"], (name, case["about"])
+
+
+def test_public_expectations_by_hand():
+    """A few of them, worked out on paper: the oracle is not only compared with itself."""
+    expected = {name: data["cases"][0]["expected"]["array"] for name, data in check_data().items()}
+    # chain, cell 1, right: 0.9 * (0.8 * 2.0 + 0.2 * 0)
+    assert expected["q_backup"][1] == [0.36, 1.44]
+    assert expected["greedy_policy"] == [[0, 1], [1, 0], [0, 1]]
+    # -2 + 0.5 * (2 + 0.9 * 3 - (-2)) = 1.35
+    assert expected["q_learning_update"] == [[1.0, 1.35], [3.0, 0.5], [-1.0, -4.0]]
+    assert expected["epsilon_greedy"] == [0.1, 0.8, 0.1]
+    e = np.e
+    assert expected["boltzmann"] == pytest.approx([1 / (1 + e + 1 / e), e / (1 + e + 1 / e), 1 / (1 + e * e + e)])
+    # cells x, y with right 0.5 and 0.8 * 0.7 ...: x = 0.9 (p y), y = r + 0.9 (1 - q) x
+    p, q = 0.2 * 0.2 + 0.8 * 0.8, 0.3 * 0.2 + 0.7 * 0.8
+    y = q / (1 - 0.81 * p * (1 - q))
+    assert expected["policy_evaluation"] == pytest.approx([0, 0.9 * p * y, y, 0])
+
+
+@pytest.mark.parametrize("name", BANK)
+@pytest.mark.parametrize("seed", range(5))
+def test_hidden_cases_are_legal_inputs_and_differ_by_seed(name, seed):
+    """The library's function checks its arguments: an illegal draw raises."""
+    cases = list(BANK[name].draw(np.random.default_rng(seed)))
+    others = list(BANK[name].draw(np.random.default_rng(seed + 1)))
+    assert {case.part for case in cases} == {"values", "edges"}
+    assert [repr(case.arguments) for case in cases] != [repr(case.arguments) for case in others]
+    for case in cases:
+        case.ask(BANK[name].function)
+
+
+def test_the_library_function_of_each_entry_is_tabular():
+    assert all(getattr(tabular, name) is of.function for name, of in BANK.items())

@@ -1,0 +1,86 @@
+"""Scenarios run a student's functions and know no answer; what they return is judged in tests/staff/test_hidden.py."""
+
+import numpy as np
+import pytest
+
+from rlcourse.agents.tabular import q_iteration, q_learning
+from rlcourse.functional import tabular
+from rlcourse.scenarios import run, silent_bug_curves, slippery_grid
+
+
+def test_an_unknown_scenario_is_an_error_that_names_the_known_ones():
+    with pytest.raises(ValueError, match="got 'solve', expected one of keeps_arguments, solve_frozen_lake"):
+        run("solve", len)
+
+
+def test_a_stand_in_takes_the_whole_scenario_to_its_process():
+    class StandIn:
+        def run_scenario(self, scenario, *arguments):
+            return scenario, arguments
+
+    stand_in = StandIn()
+    assert run("keeps_arguments", stand_in, 3) == ("keeps_arguments", (stand_in, 3))
+
+
+@pytest.mark.parametrize(
+    ("function", "keeps"),
+    [(np.sort, True), (lambda x: x.sort(), False), (lambda x: np.multiply(x, 1, out=x), True)],
+)
+def test_keeps_arguments(function, keeps):
+    assert run("keeps_arguments", function, np.array([2.0, np.nan, 1.0])) is keeps
+
+
+def test_frozen_lake_is_solved_by_the_librarys_functions():
+    policy = run("solve_frozen_lake", tabular.q_backup, tabular.greedy_policy)
+    assert policy.shape == (64, 4)
+    assert policy[0].argmax() == 3  # up: along the wall, the first move of the known optimal policy
+    assert np.allclose(policy.sum(1), 1)
+
+
+def test_the_slippery_grid_gives_a_policy_for_each_seed():
+    policies = run("learn_slippery_grid", tabular.q_learning_update, tabular.epsilon_greedy)
+    assert policies.shape == (8, 25, 4)
+    assert np.allclose(policies.sum(-1), 1)
+    assert len({policy.tobytes() for policy in policies}) > 1
+
+
+def test_the_silent_bug_is_seen_in_what_the_agent_believes_and_hardly_in_what_it_does():
+    data = silent_bug_curves()
+    assert set(data["shows"]) == set(data["correct"]) == set(data["faulty"]) == {"value", "belief"}
+    n = len(data["steps"])
+    assert all(curves.shape == (8, n) for agent in ("correct", "faulty") for curves in data[agent].values())
+    best = data["best_value"]
+    assert abs(data["correct"]["belief"][:, -1] - best).max() < 0.05
+    assert (data["faulty"]["belief"][:, -1] > 1.2 * data["largest_return"]).all()
+    assert np.median(data["faulty"]["value"][:, -1]) > 0.95 * best
+
+
+def test_the_recorded_numbers_are_those_of_the_world_they_name():
+    data, mdp = silent_bug_curves(), slippery_grid()
+    assert data["best_value"] == pytest.approx(mdp.rho0 @ q_iteration(mdp, data["config"]["gamma"]).V, abs=1e-4)
+    assert data["seeds"] == list(range(8))
+    assert set(data["versions"]) == {"rlcourse", "numpy", "python"}
+
+
+def _wrong_maximum(Q, s, a, r, s_next, terminated, alpha, gamma):
+    return tabular.q_learning_update.body(Q, s, a, r, s_next if terminated else s, terminated, alpha, gamma)
+
+
+def _no_gamma(Q, s, a, r, s_next, terminated, alpha, gamma):
+    return tabular.q_learning_update.body(Q, s, a, r, s_next, terminated, alpha, 1.0)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"epsilon": 1.0},
+        {"alpha": 1.0},
+        {"q_learning_update": _wrong_maximum},
+        {"q_learning_update": _no_gamma},
+    ],
+    ids=["explores for ever", "alpha 1", "maximum of this state", "no gamma"],
+)
+def test_no_other_answer_to_the_silent_bug_believes_in_more_than_an_episode_can_return(fault):
+    settings = {"alpha": 0.1, "epsilon": 0.3, "max_episode_steps": 100, "n_seeds": 2, "checkpoints": 0}
+    mdp = slippery_grid()
+    assert q_learning(mdp, 0.95, 2_000, **settings | fault).Q.max() <= 1
