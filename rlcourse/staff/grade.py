@@ -8,6 +8,7 @@ import argparse
 import base64
 import contextlib
 import datetime
+import importlib.util
 import json
 import os
 import re
@@ -110,6 +111,8 @@ def check_options(options: argparse.Namespace, master: Path) -> None:
         raise GradeError(f"--solutions: got no {master}, expected the master notebook there")
     if bool(options.override) != bool(options.reason):
         raise GradeError("--override and --reason belong together: a score set by hand says why")
+    if (options.to_nbgrader or options.from_nbgrader) and not importlib.util.find_spec("nbgrader"):
+        raise GradeError("--to-nbgrader and --from-nbgrader: nbgrader is not installed (pip install nbgrader)")
     missing = sandbox.missing()
     if missing and not options.unsafe_no_sandbox:
         raise GradeError(

@@ -20,6 +20,7 @@ def open_book(database: Path) -> "Iterator[Gradebook]":
     """nbgrader's gradebook; made where there is none, by a program that lies beside Python, not always on the path."""
     from nbgrader.api import Gradebook
 
+    database.parent.mkdir(parents=True, exist_ok=True)
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     try:
