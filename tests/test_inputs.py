@@ -73,6 +73,7 @@ def test_rows_of_float32_may_be_off_one_by_rounding():
         (Array("S A"), np.zeros((0, 2)), "shape (0, 2)", "at least 1"),
         (Array("... A", least=2), [1.0], "shape (1,)", "at least 2"),
         (Array("S", distribution=True), [0.5, 0.6], "off 1 by 0.1", "sum to 1"),
+        (Array("S", distribution=True), [0.5, 0.5001], "off 1 by 0.0001", "sum to 1"),
         (Array("S", distribution=True), [1.5, -0.5], "a negative probability", "probabilities >= 0"),
         (Transitions(), np.full((2, 3), 1 / 3), "shape (2, 3)", "[S, A, S]"),
         (Transitions(), np.full((2, 1, 3), 1 / 3), "shape (2, 1, 3)", "as many successors as states"),

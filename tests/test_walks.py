@@ -62,6 +62,16 @@ def test_first_states_follow_rho0_at_the_start_and_after_every_end():
         assert (np.abs(counts[[0, 1, 4]] - len(states) / 3) <= error).all()
 
 
+def test_where_an_episode_begins_does_not_depend_on_how_the_last_one_ended():
+    P = np.eye(4)[:, None, :]
+    P[:2, 0] = [0, 0, 0.5, 0.5]
+    steps, after = record(MDP(P, np.array([[1.0], [1], [0], [0]]), [0.5, 0.5, 0, 0]), 40, seed=2, steps=200)
+    joint = np.zeros((4, 2))
+    np.add.at(joint, (steps.s_next, after[1:]), 1)
+    n = steps.r.size
+    assert (np.abs(joint[2:] - n / 4) <= 4.5 * np.sqrt(n * (1 / 4) * (3 / 4))).all()
+
+
 def test_s_next_is_the_state_really_reached_and_state_where_one_stands():
     mdp = grid_world(GRID, slip=0.2)
     steps, after = record(mdp, 20, seed=0, steps=300, max_episode_steps=9)
