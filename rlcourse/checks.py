@@ -185,12 +185,13 @@ def check_data() -> dict[str, Any]:
     }
 
 
-def check(function: Callable, name: str | None = None) -> Outcome:
+def check(function: Callable, name: str | None = None, part: str | None = None) -> Outcome:
     """Run a function on the public cases, print what came of it, and return it.
 
     Args:
         function: your function.
         name: which exercise it is, where that is not the function's own name.
+        part: only the cases of one part, "values" or "edges" (the awkward ones); None: all.
     """
     known = check_data()
     name = str(name or getattr(function, "__name__", "") or type(function).__name__)
@@ -203,7 +204,8 @@ def check(function: Callable, name: str | None = None) -> Outcome:
         outcome = Outcome(name, "not attempted", reason)
     else:
         entry = known[name]
-        cases = [case | {key: decode(case[key]) for key in ("expected", "wrong")} for case in entry["cases"]]
+        chosen = [case for case in entry["cases"] if part in (None, case["part"])] or entry["cases"]
+        cases = [case | {key: decode(case[key]) for key in ("expected", "wrong")} for case in chosen]
         # Decoded for each call: a function that changes its arguments changes nobody else's.
         answers = [ask(function, tuple(decode(case["arguments"])), case.get("scenario", "")) for case in cases]
         outcome = _outcome(name, entry, cases, answers)
@@ -220,9 +222,15 @@ def _outcome(name: str, entry: dict, cases: list[dict], answers: list[Answer]) -
         return Outcome(name, "not attempted", _message(answers[0].error))
     reasons = [_complaint(answer, case, entry["call"]) for answer, case in zip(answers, cases, strict=True)]
     if not any(reasons):
-        return Outcome(name, "correct", f"on all of {len(cases)} cases")
+        return Outcome(name, "correct", f"on all of {len(cases)} {_parts(cases)}")
     mistake = name_misconception(answers, [case["expected"] for case in cases], [case["wrong"] for case in cases])
     return Outcome(name, "incorrect", next(filter(None, reasons)), entry["hints"].get(mistake, ""), mistake)
+
+
+def _parts(cases: list[dict]) -> str:
+    """What these cases are called: all of them, or those of one part."""
+    parts = {case["part"] for case in cases}
+    return "cases" if len(parts) > 1 else f"cases ({parts.pop()})"
 
 
 def _complaint(answer: Answer, case: dict, call: str) -> str:

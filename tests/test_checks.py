@@ -13,9 +13,15 @@ from IPython.core.formatters import DisplayFormatter
 
 from rlcourse import checks
 from rlcourse.checks import Outcome, check, compare
-from rlcourse.functional.tabular import boltzmann, greedy_policy, q_backup, q_learning_update
+from rlcourse.functional.tabular import boltzmann, epsilon_greedy, greedy_policy, q_backup, q_learning_update
+from rlcourse.scenarios import attempt
 
 TABLE = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 0.25]])
+
+
+def named(value: object) -> str | None:
+    """A test's name must be the same in every process: addresses are not."""
+    return value if isinstance(value, str) else None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ TABLE = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 0.25]])
         TABLE + 1e-7,
         np.asfortranarray(TABLE),
     ],
-    ids=str,
+    ids=named,
 )
 def test_compare_takes_any_container(same):
     assert compare(same, TABLE) == ""
@@ -61,7 +67,7 @@ def test_compare_takes_numbers_of_any_kind():
         (TABLE * 1e300, "entry [0, 0] is 1e+300, expected 1"),
         (TABLE * 1.001, "entry [0, 0] is 1.001, expected 1"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_compare_says_what_differs(got, says):
     line = compare(got, TABLE)
@@ -146,7 +152,7 @@ def _raise(error):
             "Not",
         ),
     ],
-    ids=str,
+    ids=named,
 )
 def test_nonsense_is_incorrect_with_a_reason(function, says, capsys):
     outcome = check(function, "q_backup")
@@ -297,3 +303,29 @@ def test_a_check_loads_numpy_alone():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in run.stdout.splitlines()[-1].split()}
     assert loaded & {"torch", "scipy", "gymnasium", "matplotlib", "IPython", "tqdm"} == set()
+
+
+def test_a_part_is_checked_alone():
+    """No bonus for the best action: wrong where there is one best action, right where all are tied."""
+
+    def half_right(q, epsilon):
+        return np.full(len(q), 1 / len(q)) if np.ptp(q) == 0 or epsilon == 1 else np.asarray(q) * np.nan
+
+    assert check(half_right, "epsilon_greedy", part="values").state == "incorrect"
+    whole, edges = check(epsilon_greedy, "epsilon_greedy"), check(epsilon_greedy, "epsilon_greedy", "edges")
+    assert whole.reason == "on all of 8 cases" and edges.reason.endswith("cases (edges)")
+    assert check(epsilon_greedy, "epsilon_greedy", part="no such").reason == whole.reason
+
+
+def test_attempt_says_what_is_missing_and_lets_a_grader_see_it(capsys):
+    def stub(*arguments):
+        raise NotImplementedError
+
+    class StandIn:
+        def run_scenario(self, scenario, *arguments):
+            raise NotImplementedError("not attempted")
+
+    assert attempt("keeps_arguments", stub, 1.0) is None
+    assert "still to be written" in capsys.readouterr().out
+    with pytest.raises(NotImplementedError):
+        attempt("keeps_arguments", StandIn(), 1.0)

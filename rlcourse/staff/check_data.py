@@ -28,7 +28,7 @@ def _case(entry: Entry, case: Case) -> dict[str, Any]:
     """One case as data: what is asked, what is right, and what those misconceptions answer that are wrong on it."""
     right = case.ask(entry.function)
     answers = {mistake.id: case.ask(mistake.function) for mistake in entry.misconceptions}
-    written = {"about": case.about}
+    written = {"about": case.about, "part": case.part}
     written |= {"scenario": case.scenario} if case.scenario else {}
     written |= {"otherwise": case.otherwise} if case.otherwise else {}
     return written | {

@@ -1,4 +1,4 @@
-"""The lecturer's commands: build, release, grade, tour. The student edition comes without this folder, so without them."""
+"""The lecturer's commands: build, release, grade, tour. The student edition comes without this folder."""
 
 import argparse
 

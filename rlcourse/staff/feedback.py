@@ -12,7 +12,7 @@ LABELS = {
     "passed": ("✓", "correct"),
     "failed": ("✗", "not correct"),
     "not attempted": ("–", "not attempted"),
-    "time limit": ("⏱", "took too long"),
+    "time limit": ("…", "took too long"),
     "crashed": ("✗", "crashed"),
     "manual": ("✎", "to be graded by a person"),
     "grader error": ("!", "a fault of the test, not yours; it will be graded again"),
@@ -78,22 +78,23 @@ def page(result: dict[str, Any], title: str) -> str:
 def section(cell: dict[str, Any]) -> str:
     """One graded cell."""
     mark, label = LABELS[cell["verdict"]]
-    if cell.get("by_hand"):
-        label = "graded by a person"
+    kind = cell["verdict"]
+    if cell.get("by_hand") or cell.get("overridden"):
+        kind, mark, label = "manual", "✎", "graded by a person"
     points = f"{number(cell['points']) or '–'} / {number(cell['max'])}"
     parts = [
         f"<header><h2>{escape(cell['cell'])}</h2><span class=verdict>{mark} {label}</span>"
         f"<span class=points>{points}</span></header>"
     ]
     if cell.get("overridden"):
-        parts.append(f"<p class=hint>Points set by hand: {escape(cell['overridden'])}</p>")
+        parts.append(f"<p class=hint>Points given by hand: {escape(cell['overridden'])}</p>")
     if cell["hint"] and cell["verdict"] != "grader error":  # that one's text is for the grader
         parts.append(f"<p class=hint>{escape(cell['hint'])}</p>")
     if cell["public"].strip():
         parts.append(f"<pre>{escape(cell['public'].strip())}</pre>")
     if cell["verdict"] == "manual":
         parts.append(f"<pre>{escape(cell['answer'].strip() or '(not answered)')}</pre>")
-    return f'<section class="{cell["verdict"].replace(" ", "-")}">{"".join(parts)}</section>'
+    return f'<section class="{kind.replace(" ", "-")}">{"".join(parts)}</section>'
 
 
 def index(results: list[dict[str, Any]], files: dict[str, str], title: str) -> str:

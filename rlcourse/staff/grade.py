@@ -93,7 +93,7 @@ def grade(options: argparse.Namespace) -> int:
             result = results.get(one.student) or not_graded_yet(job, master)
             result = result | {"notes": [*one.notes, *result["notes"]]}
             results[one.student] = export.final(result, by_hand.get(one.student, {}), overrides.get(one.student, {}))
-        report([results[student] for student in students], out, graded_cells(master), f"{name}: feedback")
+        report([results[student] for student in students], out, graded_cells(master), name)
         if options.to_nbgrader:
             hand_over(options.to_nbgrader, name, master, [results[s] for s in students if s in results], notebooks)
     states = [export.status(results[student]) for student in students]
@@ -202,10 +202,10 @@ def report(results: list[dict[str, Any]], out: Path, points: dict[str, float], t
     """Write grades.csv, the pages and Gradescope's files from the results."""
     pages = {result["student"]: f"feedback/{file_name(result['student'])}.html" for result in results}
     for result in results:
-        export.write(out / pages[result["student"]], feedback.page(result, title))
+        export.write(out / pages[result["student"]], feedback.page(result, f"{title}: feedback"))
         export.write(out / "gradescope" / f"{file_name(result['student'])}.json", export.gradescope(result))
     export.write(out / "grades.csv", export.grades_csv(results, list(points)))
-    export.write(out / "index.html", feedback.index(results, pages, title))
+    export.write(out / "index.html", feedback.index(results, pages, f"{title}: overview"))
 
 
 def hand_over(

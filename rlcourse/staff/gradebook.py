@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ def open_book(database: Path) -> "Iterator[Gradebook]":
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
     try:
-        with Gradebook(f"sqlite:///{database}") as book:
+        with warnings.catch_warnings(), Gradebook(f"sqlite:///{database}") as book:
+            warnings.simplefilter("ignore")  # SQLAlchemy's about nbgrader's own code
             yield book
     finally:
         os.environ["PATH"] = path

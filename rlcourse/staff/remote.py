@@ -74,6 +74,7 @@ class Worker:
     printed: bytes = b""
     process: subprocess.Popen | None = None
     overdue: bool = False
+    allowed: float = 0.0  # seconds that it has just now
     gave_up: CellEnded | None = None
     seconds_starting: float = 0.0
     watchdog: threading.Timer | None = None
@@ -146,7 +147,7 @@ class Worker:
         self.say(request)
         reply = self.hear()
         if "stub" in reply or "empty" in reply:
-            raise NotAttempted("not written yet")
+            raise NotAttempted
         if "missing" in reply:
             raise NotAttempted(f"the notebook defines no {str(reply['missing'])[:80]}")
         if "raised" in reply:
@@ -177,14 +178,15 @@ class Worker:
 
     def ended(self, verdict: str, why: str) -> CellEnded:
         """Stop the worker and say how it ended; where its time was up, that is the reason, whatever came through."""
-        overdue = self.overdue
+        if self.overdue:
+            verdict, why = "time limit", f"it took longer than {self.allowed:g} s"
         self.stop()
-        return CellEnded("time limit", "it took longer than its time limit") if overdue else CellEnded(verdict, why)
+        return CellEnded(verdict, why)
 
     def watch(self, seconds: float) -> None:
         """Kill the worker when so many seconds have passed. A blocked read or write then ends at once."""
         self.call_off()
-        self.overdue = False
+        self.overdue, self.allowed = False, seconds
         self.watchdog = threading.Timer(seconds, self.kill)
         self.watchdog.daemon = True
         self.watchdog.start()

@@ -64,13 +64,13 @@ def test_the_bundle_is_installed_and_imported_from_there(installed):
 def test_the_solved_notebook_runs_to_its_end(installed):
     done = run(installed, "ps1/rehearse.py", "ps1/solved.ipynb")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(": correct") == 6
+    assert done.stdout.count(": correct") == 12  # six functions, two parts each
     assert "incorrect" not in done.stdout and "not attempted" not in done.stdout
     assert "wrote to stderr" not in done.stdout, "stock nbgrader would give that cell 0 points"
 
 
 def test_the_blank_notebook_is_not_attempted(installed):
     done = run(installed, "ps1/rehearse.py", f"ps1/{NOTEBOOK}")
-    assert done.stdout.count(": not attempted") >= 6
+    assert done.stdout.count(": not attempted") >= 12
     assert "correct" not in done.stdout
-    assert "test-frozen-lake: NotImplementedError" in done.stdout and done.returncode == 1
+    assert done.stdout.count("still to be written") == 2  # the two trainings say so, without a traceback

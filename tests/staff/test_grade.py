@@ -129,7 +129,7 @@ def test_an_override_stays(graded, capsys):
     row = rows(out)["john"]  # 1.5 by hand, total and kept not attempted, letter 1, written 4 by hand
     assert (row["score"], row["test-double"], row["written"]) == ("6.5", "1.5", "4")
     assert row["overridden"] == "test-double: =half right; written: fine"
-    assert "Points set by hand: =half right" in (out / "feedback" / "john.html").read_text()
+    assert "Points given by hand: =half right" in (out / "feedback" / "john.html").read_text()
     assert rows(out)["jane"]["overridden"] == ""
 
 
@@ -268,3 +268,54 @@ def test_results_are_whole_files(graded):
     _, out = graded
     for path in (out / "results").iterdir():
         assert {"student", "score", "max", "cells", "state"} <= set(json.loads(path.read_text()))
+
+
+STYLE = {  # loops, other names, lists, float32: right all the same
+    "q-backup": """
+def q_backup(trans, rew, q, g):
+    new = []
+    for s in range(len(rew)):
+        new.append([])
+        for a in range(len(rew[s])):
+            ahead = 0
+            for t in range(len(rew)):
+                ahead += trans[s][a][t] * max(q[t])
+            new[s].append(float(rew[s][a] + g * ahead))
+    return new
+""",
+    "greedy-policy": """
+def greedy_policy(table):
+    rows = []
+    for row in table:
+        best = [float(v == max(row)) for v in row]
+        rows.append([v / sum(best) for v in best])
+    return np.array(rows, dtype=np.float32)
+""",
+    "policy-evaluation": """
+def policy_evaluation(P, R, pi, gamma):
+    V = np.zeros(len(R))
+    for _ in range(20_000):
+        new = ((R + gamma * P @ V) * pi).sum(1)
+        if abs(new - V).max() < 1e-13:
+            break
+        V = new
+    return V.tolist()
+""",
+}
+
+
+def test_problem_set_1_solved_blank_and_in_another_style(tmp_path, monkeypatch):
+    """Whole: the master's own solution, the exercise as handed out, and loops that return lists."""
+    monkeypatch.undo()  # the real student edition
+    name = "ps1_q_iteration"
+    solved = (ROOT / "solutions" / name / f"{name}.ipynb").read_bytes()
+    style = json.loads(solved)
+    for one in style["cells"]:
+        grade_id = one["metadata"].get("nbgrader", {}).get("grade_id")
+        one["source"] = STYLE.get(grade_id, one["source"])
+    blank = (ROOT / "exercises" / name / f"{name}.ipynb").read_bytes()
+    folder = hand_in(tmp_path / "in", blank=blank, solved=solved, style=json.dumps(style).encode())
+    assert run(folder, "--out", tmp_path / "out", *UNSAFE) == 0
+    graded = rows(tmp_path / "out")
+    assert {student: row["score"] for student, row in graded.items()} == {"blank": "0", "solved": "26", "style": "26"}
+    assert {row["max"] for row in graded.values()} == {"30"}
