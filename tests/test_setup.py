@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 NEEDS = [Requirement(line) for lines in (PROJECT["dependencies"], *EXTRAS.values()) for line in lines]
+NEEDS = [need for need in NEEDS if need.name != PROJECT["name"]]  # an extra may name another one: rlcourse[cluster]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
 PINS = dict(line.split("==") for line in CONSTRAINTS if "==" in line)
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
