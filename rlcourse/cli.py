@@ -6,6 +6,7 @@ One function a command. Each imports what it needs inside, so that the next comm
 import argparse
 import importlib.util
 import sys
+from pathlib import Path
 
 from rlcourse.graded import PROBLEM_SETS
 
@@ -29,6 +30,63 @@ def exercises(options: argparse.Namespace) -> int:
     return 0
 
 
+def run(options: argparse.Namespace) -> int:
+    """Train an agent with many seeds; writes each seed's curve as CSV and all of them as a picture."""
+    import shlex
+
+    import matplotlib.pyplot as plt
+
+    from rlcourse import experiments, plotting
+    from rlcourse.stats import bootstrap_interval, interquartile_mean
+
+    command = "rlcourse " + shlex.join(sys.argv[1:])
+    try:
+        folder, steps, returns = experiments.run(
+            options.agent,
+            options.env,
+            options.seeds,
+            options.steps,
+            options.out,
+            options.set,
+            evaluations=options.evaluations,
+            episodes=options.episodes,
+            group=options.group,
+            jobs=options.jobs,
+            command=command,
+        )
+    except (ValueError, experiments.RunError) as error:
+        print(f"rlcourse run: {error}", file=sys.stderr)
+        return 2
+    low, high = bootstrap_interval(returns[:, -1])
+    middle = interquartile_mean(returns[:, -1])
+    print(
+        f"{options.agent} on {options.env}, {len(returns)} seeds, {steps[-1]:.0f} steps each, greedy policy at the end:"
+    )
+    print(f"interquartile mean {middle:.1f}, 95 % interval {low:.1f} to {high:.1f}")
+    axes = plotting.plot_curves(steps, {options.agent: returns}, ylabel="return", title=options.env)
+    picture = folder / "curve.png"
+    picture.write_bytes(plotting.to_png(axes.figure))
+    plt.close("all")
+    print(f"{folder}: config.json, a CSV a seed; picture: {picture}")
+    return 0
+
+
+def add_run(commands: argparse._SubParsersAction) -> None:
+    """The command `run`."""
+    training = commands.add_parser("run", help=run.__doc__, description=run.__doc__)
+    training.add_argument("agent", help="the algorithm: dqn")
+    training.add_argument("--env", required=True, metavar="ID", help="a Gymnasium id, such as CartPole-v1")
+    training.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (default 5)")
+    training.add_argument("--steps", type=int, default=50_000, help="environment steps of each seed (default 50000)")
+    training.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change the agent's Config")
+    training.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default results/")
+    training.add_argument("--evaluations", type=int, default=20, help="how often to evaluate (default 20)")
+    training.add_argument("--episodes", type=int, default=20, help="episodes an evaluation (default 20)")
+    training.add_argument("--group", type=int, default=10, help="seeds side by side in one process (default 10)")
+    training.add_argument("--jobs", type=int, default=1, help="groups at a time (default 1)")
+    training.set_defaults(command=run)
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands; argparse answers an unknown one with what came, what was expected, and exit status 2."""
     top = argparse.ArgumentParser(prog="rlcourse", description="The course in reinforcement learning, by command.")
@@ -37,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("exercises", help=exercises.__doc__, description=exercises.__doc__)
     listing.add_argument("problem_set", nargs="?", choices=PROBLEM_SETS, help="only this one, ps1 to ps7")
     listing.set_defaults(command=exercises)
+    add_run(commands)
     if importlib.util.find_spec("rlcourse.staff"):  # not in the student edition
         from rlcourse.staff.commands import add_parsers
 

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 
 class Check(Protocol):
     """What stands behind an argument's name in @graded; see rlcourse/inputs.py."""
 
-    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any: ...
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def graded(
         def checked(*args: Any, **kwargs: Any) -> Any:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
-            sizes: dict[str, int] = {}
+            sizes: dict[str, Any] = {}
             for name in signature.parameters:
                 if name in checks:
                     bound.arguments[name] = checks[name].check(name, bound.arguments[name], sizes)
@@ -92,3 +94,11 @@ def catalogue() -> dict[str, Exercise]:
 def bare(function: Callable) -> Callable:
     """The equation without its input checks, for a loop that checked once; a student's function is itself."""
     return getattr(function, "body", function)
+
+
+def each_state(function: Callable, q: Any, parameter: float) -> Any:
+    """Probabilities [..., A] from action values [..., A]; a student's function sees one state at a time."""
+    if hasattr(function, "body"):
+        return function.body(q, parameter)
+    rows = [function(row, parameter) for row in q.reshape(-1, q.shape[-1])]
+    return np.array([np.asarray(row, float) for row in rows]).reshape(q.shape)

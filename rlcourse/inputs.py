@@ -2,7 +2,8 @@
 
 A check has one method, `check(name, value, sizes) -> value`. It raises a ValueError that names the argument, what came
 and what was expected, and returns the value, lists turned into arrays and integers into floats. `sizes` remembers the
-length of each named axis, so that `Array("S A")` after `Transitions()` must have the S and the A of that P.
+length of each named axis, so that `Array("S A")` after `Transitions()` must have the S and the A of that P, and the
+shape that "..." stands for, so that [B] beside [B, 1] is an error and never a broadcast.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,22 @@ def _usable(value: Any, numbers: np.ndarray) -> Any:
     return numbers if numbers.dtype.kind == "f" else numbers.astype(float)
 
 
+def _as_tensor(value: Any, numbers: np.ndarray) -> Any:
+    """Tensors and arrays of floats keep their precision; lists and whole numbers, which have none, get torch's own."""
+    import torch
+
+    tensor = value if isinstance(value, torch.Tensor) else torch.from_numpy(_usable(value, numbers).copy())
+    return tensor if hasattr(value, "dtype") and numbers.dtype.kind == "f" else tensor.to(torch.get_default_dtype())
+
+
+def _shape_in_words(axes: str, known: dict[str, Any]) -> str:
+    """[S, A] with S = 3, for instance; where "..." is known to be (5, 4), [... A] is [5, 4, A]."""
+    lead = [str(length) for length in known["..."]] if "..." in known else ["..."]
+    names = [part for axis in axes.split() for part in (lead if axis == "..." else [axis])]
+    lengths = ", ".join(f"{name} = {known[name]}" for name in dict.fromkeys(names) if name in known and name.isalpha())
+    return (f"[{', '.join(names)}]" if names else "a single number") + (f" with {lengths}" if lengths else "")
+
+
 def _check_range(name: str, numbers: np.ndarray, low: float, high: float, open_ends: str = "") -> None:
     if np.isnan(numbers).any():
         raise wrong(name, "NaN", "numbers")
@@ -61,41 +78,68 @@ def _check_distribution(name: str, numbers: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class Array:
-    """An array with named axes: "S A" is a table of states and actions, "... A" has any leading axes."""
+    """An array with named axes: "S A" is a table of states and actions, "... A" has any leading axes, "... 1" has
+    length 1 in the end. Whatever leads must be the same in all arguments of a call that say "..."."""
 
     axes: str
     low: float = -np.inf
     high: float = np.inf
+    open_ends: str = ""  # "low", "high": that end itself is out of range
     distribution: bool = False  # probabilities along the last axis
     finite: bool = False  # infinities are errors too, not only NaN
     least: int = 1  # the smallest length of the last axis
 
-    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         numbers = _numbers(name, value)
-        axes = self.axes.split()
-        shape = list(numbers.shape)
+        axes, shape, lengths = self.axes.split(), numbers.shape, {}
+        sizes |= {axis: int(axis) for axis in axes if axis.isdigit()}
+        known = dict(sizes)
         if axes[0] == "...":
-            axes, shape = axes[1:], shape[max(0, len(shape) - len(axes) + 1) :]
-        lengths = dict(zip(axes, shape, strict=False))
+            lead = max(0, len(shape) - len(axes) + 1)
+            axes, lengths["..."], shape = axes[1:], shape[:lead], shape[lead:]
+        lengths |= dict(zip(axes, shape, strict=False))
         if len(axes) != len(shape) or any(sizes.setdefault(axis, n) != n for axis, n in lengths.items()):
-            known = ", ".join(f"{axis} = {sizes[axis]}" for axis in dict.fromkeys(axes) if axis in sizes)
-            expected = f"[{', '.join(self.axes.split())}]" + (f" with {known}" if known else "")
-            raise wrong(name, f"shape {tuple(numbers.shape)}", expected)
-        if numbers.size == 0 or numbers.shape[-1] < self.least:
-            raise wrong(name, f"shape {tuple(numbers.shape)}", f"at least {self.least} along the last axis")
-        _check_range(name, numbers, self.low, self.high)
+            raise wrong(name, f"shape {numbers.shape}", _shape_in_words(self.axes, known))
+        if numbers.size == 0 or (numbers.ndim and numbers.shape[-1] < self.least):
+            raise wrong(name, f"shape {numbers.shape}", f"at least {self.least} along the last axis")
+        _check_range(name, numbers, self.low, self.high, self.open_ends)
         if self.finite and np.isinf(numbers).any():
             raise wrong(name, "infinity", "finite numbers")
         if self.distribution:
             _check_distribution(name, numbers)
+        return self.usable(value, numbers)
+
+    def usable(self, value: Any, numbers: np.ndarray) -> Any:
+        """What the equation gets."""
         return _usable(value, numbers)
+
+
+@dataclass(frozen=True)
+class Tensor(Array):
+    """An Array of which the equation wants a torch tensor of floats: lists and NumPy arrays become one."""
+
+    def usable(self, value: Any, numbers: np.ndarray) -> Any:
+        return _as_tensor(value, numbers)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """A tensor of True and False, one for each number of the arguments that say "..."; 0 and 1 pass too."""
+
+    axes: str = "..."
+
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
+        import torch
+
+        Array(self.axes).check(name, value, sizes)
+        return torch.as_tensor(Flag().check(name, value, sizes)).bool()
 
 
 @dataclass(frozen=True)
 class Transitions:
     """Transition probabilities: an array [S, A, S] or a SciPy sparse matrix [S*A, S], every row a distribution."""
 
-    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         if is_sparse(value):
             rows, n = value.shape
             if n == 0 or rows == 0 or rows % n:
@@ -124,7 +168,7 @@ class Number:
     open_ends: str = ""
     finite: bool = True
 
-    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         numbers = _numbers(name, value)
         _check_range(name, numbers, self.low, self.high, self.open_ends)
         if self.finite and np.isinf(numbers).any():
@@ -133,12 +177,43 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Scalar(Number):
+    """One number in [low, high]; an array, which would broadcast, is refused. whole asks for a whole number."""
+
+    whole: bool = False
+
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
+        numbers = _numbers(name, super().check(name, value, sizes))
+        if numbers.ndim:
+            raise wrong(name, f"shape {numbers.shape}", "a single number")
+        if self.whole and numbers != np.floor(numbers):
+            raise wrong(name, f"{numbers:g}", "a whole number")
+        return int(numbers) if self.whole else numbers.item()
+
+
+@dataclass(frozen=True)
+class TensorNumber(Number):
+    """A number, or a torch tensor of numbers that broadcasts to the named axes (of arguments before it)."""
+
+    axes: str = "..."
+
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
+        numbers = _numbers(name, super().check(name, value, sizes))
+        shape = sizes["..."] if self.axes == "..." else tuple(sizes[axis] for axis in self.axes.split())
+        if len(numbers.shape) > len(shape) or any(
+            mine not in (1, n) for mine, n in zip(numbers.shape[::-1], shape[::-1], strict=False)
+        ):
+            raise wrong(name, f"shape {numbers.shape}", f"a number, or numbers that broadcast to {shape}")
+        return _as_tensor(value, numbers) if numbers.ndim or hasattr(value, "detach") else numbers.item()
+
+
+@dataclass(frozen=True)
 class Index:
     """The number of a state or an action (or an array of them), 0 <= index < length of the named axis."""
 
     axis: str
 
-    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         numbers = _numbers(name, value)
         if numbers.dtype.kind not in "ui":
             raise wrong(name, f"{value!r}", "whole numbers")
@@ -153,10 +228,11 @@ class Index:
 class Flag:
     """True or False (or an array of them); 0 and 1 pass too."""
 
-    def check(self, name: str, value: Any, sizes: dict[str, int]) -> Any:
+    def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         numbers = _numbers(name, value)
-        if not ((numbers == 0) | (numbers == 1)).all():
-            raise wrong(name, f"{value!r}", "True or False")
+        other = (numbers != 0) & (numbers != 1)
+        if other.any():
+            raise wrong(name, f"{numbers[other].flat[0]:g}", "True or False")
         return value if hasattr(value, "detach") else numbers.astype(bool)
 
 

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "rlcourse"
 FLOORS = [
     ["", "graded", "inputs", "functional", "nets", "progress", "wire"],
-    ["data", "envs", "mdps", "walks", "loop", "stats"],
+    ["data", "envs", "mdps", "walks", "loop", "stats", "sumtree"],
     ["agents"],
     ["experiments", "plotting", "widgets", "scenarios", "checks"],
     ["staff"],

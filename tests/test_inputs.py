@@ -7,7 +7,20 @@ import pytest
 import torch
 from scipy.sparse import csr_array, csr_matrix
 
-from rlcourse.inputs import DISCOUNT, Array, Flag, Index, Number, Transitions, is_sparse, wrong
+from rlcourse.inputs import (
+    DISCOUNT,
+    Array,
+    Flag,
+    Flags,
+    Index,
+    Number,
+    Scalar,
+    Tensor,
+    TensorNumber,
+    Transitions,
+    is_sparse,
+    wrong,
+)
 
 P = np.full((3, 2, 3), 1 / 3)
 
@@ -42,6 +55,85 @@ def test_leading_axes_are_free_where_the_check_says_so():
         Array("... A").check("q", np.zeros((4, 3)), {"A": 4})
 
 
+def test_what_leads_is_the_same_for_all_arguments_that_say_so():
+    sizes = {}
+    Array("...").check("reward", np.zeros((5, 3)), sizes)
+    Array("... A").check("next_q", np.zeros((5, 3, 2)), sizes)
+    Flags().check("terminated", np.zeros((5, 3)), sizes)
+    Array("... 1").check("value", np.zeros((5, 3, 1)), sizes)
+    for check, shape, expected in [
+        (Array("..."), (5, 3, 1), "[5, 3]"),
+        (Array("..."), (3,), "[5, 3]"),
+        (Array("..."), (), "[5, 3]"),
+        (Array("... A"), (5, 3), "[5, 3, A] with A = 2"),
+        (Array("... A"), (5, 3, 4), "[5, 3, A] with A = 2"),
+        (Array("... 1"), (5, 3, 2), "[5, 3, 1]"),
+        (Array("... 1"), (5, 3), "[5, 3, 1]"),
+        (Flags(), (5, 1), "[5, 3]"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(f"x: got shape {shape}, expected {expected}") + "$"):
+            check.check("x", np.zeros(shape), sizes)
+
+
+def test_one_number_leads_with_nothing():
+    sizes = {}
+    assert Array("...").check("reward", 1, sizes).shape == ()
+    assert Array("... A").check("next_q", [1, 2], sizes).shape == (2,)
+    with pytest.raises(ValueError, match=re.escape("x: got shape (1,), expected a single number")):
+        Array("...").check("x", [1.0], sizes)
+
+
+def test_tensors_come_from_anything_and_keep_the_precision_that_they_have():
+    tensor = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    assert Tensor("B").check("x", tensor, {}) is tensor
+    assert Tensor("B").check("x", [tensor[0].detach(), 2], {}).tolist() == [1, 2]
+    for value, dtype in [
+        ([1.5, 2], torch.float32),
+        ((1, 2), torch.float32),
+        (np.ones(2), torch.float64),
+        (np.ones(2, np.float16), torch.float16),
+        (np.ones(2, int), torch.float32),
+        (torch.ones(2).long(), torch.float32),
+        (torch.ones(2).bool(), torch.float32),
+    ]:
+        assert Tensor("B").check("x", value, {}).dtype == dtype
+    array = np.arange(3.0)
+    copy = Tensor("B").check("x", array[::-1], {})
+    array[:] = 9
+    assert copy.tolist() == [2, 1, 0], "a tensor that an equation gets must not change behind its back"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[0, 1], (False, True), np.array([0.0, 1]), torch.tensor([0, 1]), torch.tensor([0.0, 1]), [np.False_, np.True_]],
+)
+def test_flags_become_a_tensor_of_bool(value):
+    flags = Flags("B").check("terminated", value, {})
+    assert flags.dtype == torch.bool and flags.tolist() == [False, True]
+
+
+def test_a_scalar_comes_back_as_a_number_of_python():
+    for value in (1, 1.0, True, np.float32(1), np.int64(1), np.array(1.0), torch.tensor(1.0, requires_grad=True)):
+        checked = Scalar(0, 1).check("tau", value, {})
+        assert checked == 1 and isinstance(checked, int | float) and not isinstance(checked, np.generic)
+        whole = Scalar(1, whole=True).check("n", value, {})
+        assert whole == 1 and type(whole) is int
+
+
+def test_a_number_that_may_be_a_tensor_broadcasts_but_never_makes_the_others_larger():
+    sizes = {"...": (4, 3), "T": 4, "B": 3}
+    for axes in ("...", "T B"):
+        check = TensorNumber(0, 1, axes=axes)
+        for shape in [(), (1,), (3,), (1, 3), (4, 1), (4, 3)]:
+            assert check.check("gamma", torch.ones(shape), sizes).shape == shape
+        for shape in [(4,), (2, 3), (4, 4), (1, 4, 3), (4, 3, 1)]:
+            expected = f"gamma: got shape {shape}, expected a number, or numbers that broadcast to (4, 3)"
+            with pytest.raises(ValueError, match=re.escape(expected)):
+                check.check("gamma", torch.ones(shape), sizes)
+    assert type(TensorNumber(0, 1).check("gamma", np.float64(0.9), sizes)) is float
+    assert TensorNumber(0, 1).check("gamma", [0.1, 0.2, 1], sizes).dtype == torch.float32
+
+
 @pytest.mark.parametrize(
     "kind", [np.asarray, lambda x: csr_array(x.reshape(6, 3)), lambda x: csr_matrix(x.reshape(6, 3))]
 )
@@ -69,6 +161,23 @@ def test_rows_of_float32_may_be_off_one_by_rounding():
         (Array("S"), [1, np.nan], "NaN", "numbers"),
         (Array("S", finite=True), [1, np.inf], "infinity", "finite numbers"),
         (Array("S", low=0), [1, -2], "-2", "[0, inf]"),
+        (Array("S", low=0, high=1, open_ends="low"), [1, 0], "0", "(0, 1]"),
+        (Array("..."), [], "shape (0,)", "at least 1"),
+        (Array("... 1"), [[1, 2]], "shape (1, 2)", "[..., 1]"),
+        (Tensor("B"), torch.ones(2, 1), "shape (2, 1)", "[B]"),
+        (Tensor("B"), torch.tensor([np.nan]), "NaN", "numbers"),
+        (Tensor("B"), "reward", "values of type", "real numbers"),
+        (Flags("B"), [0, 0.5], "0.5", "True or False"),
+        (Flags("B"), torch.tensor([0, 2]), "2", "True or False"),
+        (Flags("B"), torch.tensor([0, np.nan]), "NaN", "numbers"),
+        (Flags("B"), [None], "values of type object", "real numbers"),
+        (Flags("B"), True, "shape ()", "[B]"),
+        (Scalar(), [1.0], "shape (1,)", "a single number"),
+        (Scalar(), torch.ones(2), "shape (2,)", "a single number"),
+        (Scalar(0, 1), 2, "2", "[0, 1]"),
+        (Scalar(1, whole=True), 1.5, "1.5", "a whole number"),
+        (Scalar(1, whole=True), 0, "0", "[1, inf]"),
+        (Scalar(1, whole=True), np.inf, "infinity", "finite numbers"),
         (Array("S A"), 3.0, "shape ()", "[S, A]"),
         (Array("S A"), np.zeros((0, 2)), "shape (0, 2)", "at least 1"),
         (Array("... A", least=2), [1.0], "shape (1,)", "at least 2"),
@@ -99,7 +208,7 @@ def test_rows_of_float32_may_be_off_one_by_rounding():
         (Index("S"), 1.0, "1.0", "whole numbers"),
         (Index("S"), True, "True", "whole numbers"),
         (Flag(), 2, "2", "True or False"),
-        (Flag(), [0.5], "0.5", "True or False"),
+        (Flag(), [0, 1, 0.5], "0.5", "True or False"),
         (Flag(), np.nan, "nan", "True or False"),
     ],
 )

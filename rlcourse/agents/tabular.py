@@ -14,7 +14,7 @@ from numpy import ndarray
 from rlcourse.agents.planning import Plan, modified_policy_iteration, policy_iteration, q_iteration, value_iteration
 from rlcourse.agents.prediction import monte_carlo_prediction, td0_prediction
 from rlcourse.functional import tabular
-from rlcourse.graded import bare
+from rlcourse.graded import each_state
 from rlcourse.inputs import Number, is_sparse, wrong
 from rlcourse.mdps import MDP
 from rlcourse.progress import progress
@@ -163,13 +163,6 @@ def _update(
     return np.stack([np.asarray(function(*arguments, gamma), float) for arguments in of_seed])
 
 
-def _rows(function: Callable[[ndarray, float], ndarray], q: ndarray, parameter: float) -> ndarray:
-    """Probabilities [K, A] from action values [K, A]; a student's function sees one row at a time."""
-    if hasattr(function, "body"):
-        return bare(function)(q, parameter)
-    return np.stack([np.asarray(function(row, parameter), float) for row in q])
-
-
 def _value_without_discount(mdp: MDP, pi: ndarray, policy_evaluation: Callable[..., ndarray]) -> float:
     """The exact value of pi at the start for gamma = 1; NaN where pi may go on for ever.
 
@@ -228,7 +221,9 @@ def _control(
             return mdp.rho0 @ policy_evaluation(P, mdp.R, pi, gamma)
 
     def explore(q: ndarray) -> ndarray:
-        return _rows(boltzmann, q, temperature) if temperature is not None else _rows(epsilon_greedy, q, epsilon)
+        return (
+            each_state(boltzmann, q, temperature) if temperature is not None else each_state(epsilon_greedy, q, epsilon)
+        )
 
     walks = Walks(mdp, n_seeds, seed, max_episode_steps)
     seeds = np.arange(n_seeds)

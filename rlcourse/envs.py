@@ -1,0 +1,102 @@
+"""Environments side by side, K seeds of B each, with the end of an episode handled once and for all.
+
+Gymnasium's vector environments reset themselves. In SAME_STEP mode the step that ends an episode already returns the
+next episode's first observation, and hides the last one in `info`. Here it is put back: `Step.next_obs` is the
+observation really reached, `observation` the one to act on. So nothing is ever learned from a step across a reset.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from numpy import ndarray
+
+from rlcourse.data import Step
+from rlcourse.inputs import wrong
+
+EnvMaker = str | Callable[[], gymnasium.Env]
+
+
+class Envs:
+    """K x B copies of an environment; copy b of seed k is seeded with (seed + k) * 1000 + b.
+
+    `observation` [K, B, ...] is what the agent sees now. `step(action [K, B, ...])` returns the Step and moves on.
+    """
+
+    def __init__(self, env: EnvMaker, n_seeds: int, per_seed: int = 1, seed: int = 0) -> None:
+        if n_seeds < 1 or per_seed < 1:
+            raise wrong("n_seeds, per_seed", f"{n_seeds}, {per_seed}", "at least 1 each")
+        make = (lambda: gymnasium.make(env, disable_env_checker=True)) if isinstance(env, str) else env
+        self.shape = (n_seeds, per_seed)
+        self._envs = SyncVectorEnv([make] * (n_seeds * per_seed), autoreset_mode=AutoresetMode.SAME_STEP)
+        self.observation_space = self._envs.single_observation_space
+        self.action_space = self._envs.single_action_space
+        seeds = [(seed + k) * 1000 + b for k in range(n_seeds) for b in range(per_seed)]
+        for space_seed, one in zip(seeds, self._envs.envs, strict=True):
+            one.action_space.seed(space_seed)
+        self.observation = self._fold(self._envs.reset(seed=seeds)[0].copy())
+        self._returns = np.zeros(self.shape)
+        self.finished: list[list[float]] = [[] for _ in range(n_seeds)]  # returns of the episodes that ended
+
+    def _fold(self, x: ndarray) -> ndarray:
+        return x.reshape(*self.shape, *x.shape[1:])
+
+    def step(self, action: ndarray) -> Step:
+        """Take a step in every environment."""
+        observation = self.observation
+        flat = np.asarray(action).reshape(-1, *np.shape(action)[2:])
+        seen, reward, terminated, truncated, info = self._envs.step(flat)
+        reached = seen.copy()
+        for i in np.flatnonzero(info.get("_final_obs", [])):
+            reached[i] = info["final_obs"][i]
+        self.observation = self._fold(seen.copy())
+        step = Step(observation, action, *map(self._fold, (reward, reached, terminated, truncated)))
+        self._returns += step.reward
+        for k, b in np.argwhere(step.terminated | step.truncated):
+            self.finished[k].append(float(self._returns[k, b]))
+            self._returns[k, b] = 0
+        return step
+
+    def close(self) -> None:
+        self._envs.close()
+
+
+class Probe(gymnasium.Env):
+    """A world so small that an agent which does not solve it in seconds is broken, and one can tell where.
+
+    `kind` is one of KINDS; the observation is one number or two, there are two actions.
+    """
+
+    KINDS = ("constant reward", "reward by observation", "two steps", "action matters", "both matter")
+
+    def __init__(self, kind: str, truncates: bool = False) -> None:
+        if kind not in self.KINDS:
+            raise wrong("kind", f"{kind!r}", f"one of {', '.join(self.KINDS)}")
+        self.kind, self.truncates = kind, truncates
+        self.observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+        self.action_space = gymnasium.spaces.Discrete(2)
+
+    def _observe(self) -> ndarray:
+        return np.array([self._sign], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[ndarray, dict]:
+        super().reset(seed=seed)
+        seen = self.kind in ("reward by observation", "both matter")
+        self._sign = float(self.np_random.choice([-1, 1])) if seen else 0.0
+        return self._observe(), {}
+
+    def step(self, action: int) -> tuple[ndarray, float, bool, bool, dict[str, Any]]:
+        reward, over = 1.0, True
+        if self.kind == "reward by observation":
+            reward = self._sign
+        elif self.kind == "two steps":  # reward 1, one step late
+            over = self._sign == 1
+            reward = float(over)
+            self._sign = 1.0
+        elif self.kind == "action matters":
+            reward = 1.0 if action == 1 else -1.0
+        elif self.kind == "both matter":
+            reward = 1.0 if (action == 1) == (self._sign > 0) else -1.0
+        return self._observe(), reward, over and not self.truncates, over and self.truncates, {}
