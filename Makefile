@@ -36,10 +36,10 @@ lab: .venv/course.stamp ## open the lectures in JupyterLab, from the first one (
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST) $(SERVE) $(LAB_FLAGS)
 
 test: lint ## check style, run the tests and every lecture; browser and slow tests are left out
-	$(BIN)/python -m pytest -n 2 --nbval -m "not browser and not slow" tests notebooks
+	$(BIN)/python -m pytest -n 2 --nbval -m "not browser and not slow" tests notebooks solutions
 
 test-all: lint ## the same with browser and slow tests, then the Gymnasium versions
-	$(BIN)/python -m pytest -n 2 --nbval tests notebooks
+	$(BIN)/python -m pytest -n 2 --nbval tests notebooks solutions
 	$(MAKE) test-gymnasium
 
 # Each version goes to a folder of its own that stands before .venv on the path; .venv stays as it was.
@@ -52,8 +52,8 @@ test-gymnasium: .venv/dev.stamp ## run the environment tests with the oldest dec
 	    PYTHONPATH=$$folder $(BIN)/python -m pytest -q $(wildcard tests/test_mdps.py tests/test_envs.py); \
 	done
 
-notebooks: .venv/course.stamp ## execute the lectures again and write what changed
-	$(BIN)/python -m rlcourse.staff.notebooks notebooks/*.ipynb
+notebooks: .venv/course.stamp ## execute the lectures and solutions again, write what changed
+	$(BIN)/python -m rlcourse.staff.notebooks notebooks/*.ipynb solutions/*/*.ipynb
 
 lint: .venv/dev.stamp ## check style, of code and notebooks
 	$(BIN)/ruff check .
