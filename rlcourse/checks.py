@@ -202,9 +202,12 @@ def check(function: Callable, name: str | None = None, part: str | None = None) 
     elif name not in known:
         reason = f'no exercise has this name. Say which one it is, check(f, "NAME"), of: {", ".join(known)}'
         outcome = Outcome(name, "not attempted", reason)
+    elif part not in (None, *(case["part"] for case in known[name]["cases"])):
+        parts = dict.fromkeys(case["part"] for case in known[name]["cases"])
+        outcome = Outcome(name, "not attempted", f"part: got {part!r}, expected one of {', '.join(parts)}, or None")
     else:
         entry = known[name]
-        chosen = [case for case in entry["cases"] if part in (None, case["part"])] or entry["cases"]
+        chosen = [case for case in entry["cases"] if part in (None, case["part"])]
         cases = [case | {key: decode(case[key]) for key in ("expected", "wrong")} for case in chosen]
         # Decoded for each call: a function that changes its arguments changes nobody else's.
         answers = [ask(function, tuple(decode(case["arguments"])), case.get("scenario", "")) for case in cases]

@@ -1,6 +1,6 @@
 """The one training loop, and evaluation apart from it.
 
-An agent has act(obs [K, B, ...]) -> actions, observe(Step), policy() -> a greedy policy of its own, and `n_seeds`.
+An agent has n_seeds, act(obs [K, B, ...]) -> actions that explore, greedy(obs) -> its best ones, and observe(Step).
 """
 
 from collections.abc import Callable

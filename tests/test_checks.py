@@ -306,15 +306,23 @@ def test_a_check_loads_numpy_alone():
 
 
 def test_a_part_is_checked_alone():
-    """No bonus for the best action: wrong where there is one best action, right where all are tied."""
+    """A function that is wrong on the plain cases and right on the awkward ones passes those, and only those."""
+    cases = checks.check_data()["epsilon_greedy"]["cases"]
+    plain = [checks.decode(case["arguments"]) for case in cases if case["part"] == "values"]
 
-    def half_right(q, epsilon):
-        return np.full(len(q), 1 / len(q)) if np.ptp(q) == 0 or epsilon == 1 else np.asarray(q) * np.nan
+    def wrong_on_plain_cases(q, epsilon):
+        known = any(np.array_equal(q, asked[0]) and epsilon == asked[1] for asked in plain)
+        return np.zeros(len(q)) if known else epsilon_greedy(q, epsilon)
 
-    assert check(half_right, "epsilon_greedy", part="values").state == "incorrect"
-    whole, edges = check(epsilon_greedy, "epsilon_greedy"), check(epsilon_greedy, "epsilon_greedy", "edges")
-    assert whole.reason == "on all of 8 cases" and edges.reason.endswith("cases (edges)")
-    assert check(epsilon_greedy, "epsilon_greedy", part="no such").reason == whole.reason
+    assert check(wrong_on_plain_cases, "epsilon_greedy").state == "incorrect"
+    assert check(wrong_on_plain_cases, "epsilon_greedy", part="values").state == "incorrect"
+    edges = check(wrong_on_plain_cases, "epsilon_greedy", part="edges")
+    assert edges.state == "correct" and edges.reason == f"on all of {len(cases) - len(plain)} cases (edges)"
+
+
+def test_a_part_that_is_none_is_named():
+    outcome = check(epsilon_greedy, part="edgs")
+    assert outcome.state == "not attempted" and outcome.reason.startswith("part: got 'edgs', expected one of values")
 
 
 def test_attempt_says_what_is_missing_and_lets_a_grader_see_it(capsys):

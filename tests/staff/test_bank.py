@@ -38,7 +38,7 @@ def test_the_triple(name):
     assert check(stub, name).state == "not attempted"
     assert check(BANK[name].function).state == "correct"
     assert 4 <= len(BANK[name].misconceptions) <= 8
-    assert BANK[name].parts == {"values", "edges"}
+    assert {case.part for case in BANK[name].cases} == {"values", "edges"}
 
 
 @pytest.mark.parametrize(("name", "mistake"), WRONG, ids=[f"{name}-{mistake.id}" for name, mistake in WRONG])

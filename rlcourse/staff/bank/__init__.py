@@ -11,7 +11,6 @@ hint that it earns:
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -73,10 +72,6 @@ class Entry:
             return function
 
         return decorate
-
-    @cached_property
-    def parts(self) -> set[str]:
-        return {case.part for case in self.cases}
 
 
 def bank(problem_set: str) -> dict[str, Entry]:
