@@ -6,6 +6,7 @@ observation really reached, `observation` the one to act on. So nothing is ever 
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import gymnasium
@@ -17,6 +18,27 @@ from rlcourse.data import Step
 from rlcourse.inputs import wrong
 
 EnvMaker = str | Callable[[], gymnasium.Env]
+ON_DEMAND = {"MinAtar/": "minatar.gym"}  # ids that begin so: the module that registers them
+
+
+def make_env(env: str, **settings: Any) -> gymnasium.Env:
+    """An environment by its Gymnasium id.
+
+    Raises:
+        ValueError: where there is none of this name, with the package that it needs.
+    """
+    needs = next((package for prefix, package in ON_DEMAND.items() if env.startswith(prefix)), None)
+    if needs and env not in gymnasium.registry:
+        try:
+            import_module(needs).register_envs()  # since Gymnasium 1.0 a package no longer registers by itself
+        except ImportError as error:
+            raise wrong("env", repr(env), f"the package {needs.split('.')[0]} installed: {error}") from None
+    if ":" not in env and env not in gymnasium.registry:
+        raise wrong("env", repr(env), "a registered Gymnasium id such as CartPole-v1")
+    try:
+        return gymnasium.make(env, disable_env_checker=True, **settings)
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise wrong("env", repr(env), f"what it needs installed: {error}") from None
 
 
 class Envs:
@@ -28,7 +50,7 @@ class Envs:
     def __init__(self, env: EnvMaker, n_seeds: int, per_seed: int = 1, seed: int = 0) -> None:
         if n_seeds < 1 or per_seed < 1:
             raise wrong("n_seeds, per_seed", f"{n_seeds}, {per_seed}", "at least 1 each")
-        make = (lambda: gymnasium.make(env, disable_env_checker=True)) if isinstance(env, str) else env
+        make = (lambda: make_env(env)) if isinstance(env, str) else env
         self.shape = (n_seeds, per_seed)
         self._envs = SyncVectorEnv([make] * (n_seeds * per_seed), autoreset_mode=AutoresetMode.SAME_STEP)
         self.observation_space = self._envs.single_observation_space

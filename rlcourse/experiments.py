@@ -21,14 +21,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy import ndarray
 
 from rlcourse import __version__
+from rlcourse.envs import make_env
 from rlcourse.inputs import wrong
 
-AGENTS = {"dqn": "DQN"}  # module in rlcourse.agents: its class
+AGENTS = {"dqn": "DQN", "rainbow": "Rainbow"}  # module in rlcourse.agents: its class
 PACKAGES = ("torch", "gymnasium", "numpy")
 
 
@@ -57,22 +57,27 @@ def configured(agent: str, settings: Sequence[str], steps: int) -> Any:
 def built(agent: str, env: str, n_seeds: int, seed: int, config: Any) -> Any:
     """The agent, for n_seeds seeds from seed on."""
     module = importlib.import_module(f"rlcourse.agents.{agent}")
-    return getattr(module, AGENTS[agent])(gymnasium.make(env), n_seeds, seed, config)
+    return getattr(module, AGENTS[agent])(make_env(env), n_seeds, seed, config)
 
 
 def run_group(agent: str, env: str, config: Any, seeds: Sequence[int], evaluations: int, episodes: int) -> dict:
-    """Train a group of neighbouring seeds side by side; the curve of each, and CPU seconds."""
+    """Train a group of neighbouring seeds side by side; the curve of each, and CPU seconds.
+
+    Where a loss becomes NaN there is no curve: "stopped" says why, and "weights" are those of the best policies, if any.
+    """
     import torch
 
-    from rlcourse.loop import train
+    from rlcourse.loop import Diverged, train
 
     torch.set_num_threads(1)  # the nets are small; groups share the cores
     began = time.process_time()
     learner = built(agent, env, len(seeds), seeds[0], config)
     label = f"{agent}, seeds {seeds[0]} to {seeds[-1]}"
-    result = train(
-        learner, env, config.total_steps, seed=seeds[0], evaluations=evaluations, episodes=episodes, label=label
-    )
+    how = {"seed": seeds[0], "evaluations": evaluations, "episodes": episodes, "label": label}
+    try:
+        result = train(learner, env, config.total_steps, **how)
+    except Diverged as error:
+        return {"stopped": str(error), "weights": learner.policy.state_dict() if error.kept else None}
     return {"steps": result.steps, "returns": result.returns, "cpu": time.process_time() - began}
 
 
@@ -116,8 +121,6 @@ def run(
         if value < 1:
             raise wrong(name, f"{value}", "at least 1")
     config = configured(agent, settings, steps)
-    if not (":" in env or env in gymnasium.registry):
-        raise RunError(f"env: got {env!r}, expected a registered Gymnasium id such as CartPole-v1")
     built(agent, env, 1, 0, config)  # what it cannot serve is said before anything is written
     what = {"agent": agent, "env": env, "evaluations": evaluations, "episodes": episodes, **dataclasses.asdict(config)}
     name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
@@ -156,6 +159,14 @@ def _neighbours(seeds: list[int], group: int) -> list[list[int]]:
 
 
 def _record(folder: Path, seeds: Sequence[int], result: dict) -> None:
+    if "stopped" in result:
+        if result["weights"] is None:
+            raise RunError(result["stopped"])
+        import torch
+
+        kept = folder / f"best-{seeds[0]:04}-{seeds[-1]:04}.pt"
+        torch.save(result["weights"], kept)
+        raise RunError(f"{result['stopped']}; saved as {kept}, for torch.load")
     for seed, returns in zip(seeds, result["returns"], strict=True):
         rows = [("step", "return"), *zip(result["steps"].tolist(), returns.round(4).tolist(), strict=True)]
         path = folder / f"seed-{seed:04}.csv"

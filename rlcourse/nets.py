@@ -100,12 +100,10 @@ class Dueling(nn.Module):
         self.dueling_q, self.n_actions, self.n_atoms = dueling_q, n_actions, n_atoms
 
     def forward(self, x: Tensor) -> Tensor:
-        value, advantage = self.value(x), self.advantage(x)
-        if self.n_atoms == 1:
-            return self.dueling_q(value, advantage)
         K, N = x.shape[:2]
-        by_atom = advantage.view(K, N, self.n_actions, self.n_atoms).transpose(-1, -2)
-        return self.dueling_q(value.unsqueeze(-1), by_atom).transpose(-1, -2).reshape(K, N, -1)
+        by_atom = self.advantage(x).view(K * N, self.n_actions, self.n_atoms).transpose(1, 2)
+        q = self.dueling_q(self.value(x).view(-1, 1), by_atom.reshape(-1, self.n_actions))  # an equation sees no K
+        return q.view(K * N, self.n_atoms, self.n_actions).transpose(1, 2).reshape(K, N, -1)
 
 
 class MinAtarFeatures(nn.Module):

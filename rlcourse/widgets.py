@@ -219,25 +219,40 @@ def exploration_explorer(
         q: the action values to start from.
         epsilon_greedy, boltzmann: the two rules, so that one's own can drive the widget.
     """
+
+    def draw(epsilon: float, temperature: float, **q: float) -> Figure:
+        rules = {"epsilon_greedy": epsilon_greedy, "boltzmann": boltzmann}
+        return exploration_picture(list(q.values()), epsilon, temperature, **rules)
+
     slider = partial(widgets.FloatSlider, continuous_update=False)
     epsilon = slider(value=0.2, min=0, max=1, step=0.01, description="epsilon")
     scale = {"min": -2, "max": 2, "step": 0.05, "readout_format": ".2f"}  # powers of ten, so 0.01 to 100
     temperature = widgets.FloatLogSlider(value=0.5, description="temperature", continuous_update=False, **scale)
-    for control in (epsilon, temperature):
-        control.style.description_width = "90px"
-    values = [slider(value=v, min=-2, max=2, step=0.05, description=f"q({a})") for a, v in enumerate(q)]
-    picture, problem = widgets.Image(format="png", width=880), widgets.Label()
+    values = {f"q{a}": slider(value=v, min=-2, max=2, step=0.05, description=f"q({a})") for a, v in enumerate(q)}
+    return explorer(draw, {"epsilon": epsilon, "temperature": temperature}, values)
 
-    def draw(_: object = None) -> None:
-        rules = {"epsilon_greedy": epsilon_greedy, "boltzmann": boltzmann}
+
+def explorer(draw: Callable[..., Figure], *columns: dict[str, widgets.ValueWidget], width: int = 880) -> widgets.VBox:
+    """Controls, and below them the picture that `draw` makes of their values; each change redraws it.
+
+    Args:
+        draw: called with the value of each control by name. What it raises is shown in place of the picture's news.
+        columns: the controls by name, one column each. Give sliders continuous_update=False, or they redraw on the way.
+        width: of the picture, in pixels.
+    """
+    controls = {name: control for column in columns for name, control in column.items()}
+    picture, problem = widgets.Image(format="png", width=width), widgets.Label()
+
+    def redraw(_: object = None) -> None:
         try:
-            figure = exploration_picture([v.value for v in values], epsilon.value, temperature.value, **rules)
+            figure = draw(**{name: control.value for name, control in controls.items()})
         except Exception as error:  # a student's own equation: the message belongs where he looks
             problem.value = f"✗ {type(error).__name__}: {error}"
         else:
             picture.value, problem.value = to_png(figure), ""
 
-    for control in (epsilon, temperature, *values):
-        control.observe(draw, "value")
-    draw()
-    return widgets.VBox([widgets.HBox([widgets.VBox([epsilon, temperature]), widgets.VBox(values)]), problem, picture])
+    for control in controls.values():
+        control.style.description_width = "90px"
+        control.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([widgets.HBox([widgets.VBox(list(column.values())) for column in columns]), problem, picture])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from rlcourse.envs import Envs, Probe
+from rlcourse.envs import ON_DEMAND, Envs, Probe, make_env
 
 
 class Counter(gymnasium.Env):
@@ -82,3 +82,20 @@ def test_at_least_one_environment(make):
 def test_an_unknown_probe_is_named():
     with pytest.raises(ValueError, match="kind: got 'x', expected one of constant reward"):
         Probe("x")
+
+
+def test_an_environment_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="env: got 'NoSuch-v0', expected a registered Gymnasium id"):
+        make_env("NoSuch-v0")
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(ON_DEMAND, "Nowhere/", "no_such_package.gym")
+    with pytest.raises(ValueError, match="env: got 'Nowhere/Game-v1', expected the package no_such_package installed"):
+        make_env("Nowhere/Game-v1")
+
+
+def test_minatar_registers_itself_when_asked_for():
+    pytest.importorskip("minatar")
+    env = make_env("MinAtar/Breakout-v1")
+    assert env.observation_space.shape == (10, 10, 4)

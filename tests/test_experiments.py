@@ -2,10 +2,13 @@
 
 import json
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
 
 from rlcourse import cli, experiments
+from rlcourse.envs import Probe
 from rlcourse.experiments import configured, run
 from rlcourse.loop import train
 
@@ -60,7 +63,7 @@ def test_a_setting_that_is_none_is_named(setting, says):
 @pytest.mark.parametrize(
     "words, says",
     [
-        (["dqnn", "--env", "CartPole-v1"], "agent: got 'dqnn', expected one of dqn"),
+        (["dqnn", "--env", "CartPole-v1"], "agent: got 'dqnn', expected one of dqn, rainbow"),
         (["dqn", "--env", "NoSuch-v0"], "env: got 'NoSuch-v0', expected a registered Gymnasium id"),
         (["dqn", "--env", "Pendulum-v1"], "action_space: got Box"),
         (["dqn", "--env", "CartPole-v1", "--seeds", "0"], "n_seeds: got 0, expected at least 1"),
@@ -80,9 +83,39 @@ def test_the_command_draws_the_curve(tmp_path, capsys):
     assert next(tmp_path.glob("dqn-CartPole-v1-*/curve.png")).read_bytes().startswith(b"\x89PNG")
 
 
+class Breaks(Probe):
+    """Pays NaN from step 100 on."""
+
+    taken = 0
+
+    def __init__(self):
+        super().__init__("action matters")
+
+    def step(self, action):
+        Breaks.taken += 1
+        obs, reward, *rest = super().step(action)
+        return obs, reward if Breaks.taken < 100 else float("nan"), *rest
+
+
+@pytest.mark.parametrize("evaluations, saved", [(60, True), (1, False)])
+def test_a_loss_that_becomes_nan_leaves_the_best_policy_and_says_where(tmp_path, evaluations, saved):
+    Breaks.taken = 0
+    gymnasium.register("Breaks-v0", Breaks)
+    try:
+        with pytest.raises(experiments.RunError, match="loss of seed 0 is NaN or infinite at step") as error:
+            run("dqn", "Breaks-v0", 1, 120, tmp_path, QUICK, evaluations=evaluations, episodes=1)
+    finally:
+        del gymnasium.registry["Breaks-v0"]
+    kept = list(tmp_path.glob("*/best-0000-0000.pt"))
+    assert bool(kept) == saved == (f"saved as {kept[0] if kept else ''}" in str(error.value))
+    for file in kept:
+        assert all(torch.isfinite(weights).all() for weights in torch.load(file).values())
+    assert not list(tmp_path.glob("*/seed-*.csv"))
+
+
 def test_training_counts_every_environments_steps_and_evaluates_at_the_end():
     class Still:
-        n_seeds, seen = 2, 0
+        n_seeds, seen, policy = 2, 0, torch.nn.Module()
 
         def act(self, obs):
             return np.zeros(obs.shape[:2], int)

@@ -69,6 +69,23 @@ def test_a_dueling_head_has_its_values_mean_for_q(n_atoms):
     torch.testing.assert_close(q[:, :, 0] - q[:, :, 2], differences[:, :, 0] - differences[:, :, 2])
 
 
+@pytest.mark.parametrize("n_atoms", [1, 5])
+def test_a_dueling_head_folds_seeds_and_atoms_into_the_batch(n_atoms):
+    """A student's answer may name its axes: value [B, 1] and advantage [B, A], and nothing else is ever asked."""
+    seen = []
+
+    def own(value, advantage):
+        B, A = advantage.shape
+        seen.append((tuple(value.shape), (B, A)))
+        return torch.cat([value + advantage[:, [a]] - advantage.mean(1, keepdim=True) for a in range(A)], dim=1)
+
+    mine = Dueling(6, 3, generators_for(2, 0), own, n_atoms=n_atoms)
+    librarys = Dueling(6, 3, generators_for(2, 0), n_atoms=n_atoms)
+    x = torch.randn(2, 4, 6)
+    torch.testing.assert_close(mine(x), librarys(x))
+    assert seen == [((2 * 4 * n_atoms, 1), (2 * 4 * n_atoms, 3))]
+
+
 def test_minatar_features_see_the_image_and_one_seed():
     net = MinAtarFeatures((10, 10, 4), generators_for(1, 0))
     images = torch.rand(1, 3, 10, 10, 4) > 0.5

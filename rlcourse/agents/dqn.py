@@ -82,7 +82,7 @@ class DQN:
         boltzmann: Callable[..., ndarray] = tabular.boltzmann,
         polyak_update: Callable[..., None] = targets.polyak_update,
     ) -> None:
-        self.config, self.n_seeds = config or Config(), n_seeds
+        self.config, self.n_seeds, self.seed = config or Config(), n_seeds, seed
         check(self.config, env)
         self.q_target, self.double_q_target = bare(q_target), bare(double_q_target)
         self.n_step_returns, self.huber_loss = bare(n_step_returns), bare(huber_loss)
@@ -93,7 +93,7 @@ class DQN:
         generators = generators_for(n_seeds, seed)
         self.online = self.network(env.observation_space.shape, generators, bare(dueling_q))
         self.target = deepcopy(self.online).requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.online.parameters(), self.config.learning_rate, eps=1e-5)
+        self.optimizer = torch.optim.Adam(self.online.parameters(), self.config.learning_rate, eps=1e-5, fused=True)
         if self.config.prioritized:
             equations = {"priority": priority, "importance_weights": importance_weights}
             self.buffer = PrioritizedReplay(self.config.capacity, n_seeds, seed, self.config.alpha, **equations)
@@ -105,17 +105,26 @@ class DQN:
     def network(self, shape: tuple[int, ...], generators: list, dueling_q: Callable) -> nn.Module:
         """Q for every action: observations [K, N, ...] to [K, N, A]."""
         if len(shape) == 3:
-            features, width, hidden = MinAtarFeatures(shape, generators), 128, ()
+            features, width = MinAtarFeatures(shape, generators), 128
         else:
             *hidden, width = self.config.hidden
             features = nn.Sequential(nn.Flatten(2), mlp((int(np.prod(shape)), *hidden, width), generators), nn.ReLU())
+        return nn.Sequential(features, self.head(width, generators, dueling_q))
+
+    def head(self, width: int, generators: list, dueling_q: Callable) -> nn.Module:
+        """Features [K, N, width] to Q [K, N, A]."""
         if self.config.dueling:
-            return nn.Sequential(features, Dueling(width, self.n_actions, generators, dueling_q))
-        return nn.Sequential(features, mlp((width, self.n_actions), generators))
+            return Dueling(width, self.n_actions, generators, dueling_q)
+        return mlp((width, self.n_actions), generators)
 
     def q(self, network: nn.Module, obs: ndarray | Tensor) -> Tensor:
         """Q [K, N, A] of observations [K, N, ...]."""
         return network(torch.as_tensor(obs, dtype=torch.float32))
+
+    @property
+    def policy(self) -> nn.Module:
+        """The network that `greedy` acts by."""
+        return self.online
 
     @property
     def epsilon(self) -> float:
@@ -147,24 +156,20 @@ class DQN:
         if self.config.tau is None and self.steps % self.config.target_every == 0:
             self.polyak_update(self.target, self.online, 1.0)
 
-    def learn(self) -> Tensor:
-        """One update of every seed; the loss of each transition [K*M]."""
+    def learn(self) -> None:
+        """One update of every seed."""
         config, K = self.config, self.n_seeds
         batch = self.draw()
-        y = self.targets(batch)
-        q = fold(self.q(self.online, unfold(batch.obs, K))).gather(1, batch.action.long().unsqueeze(1)).squeeze(1)
-        if q.shape != y.shape:
-            raise wrong(
-                "q_target", f"shape {tuple(y.shape)} back from it", f"{tuple(q.shape)}, one target a transition"
-            )
-        loss = (y - q) ** 2 if config.huber is None else self.huber_loss(y - q, config.huber)
+        loss, error = self.losses(batch)
         if not torch.isfinite(loss).all():
+            bad = (self.seed + np.flatnonzero(~torch.isfinite(unfold(loss, K)).all(dim=1))).tolist()
             raise FloatingPointError(
-                f"the loss is NaN or infinite at step {self.steps}: look at the rewards, the learning rate "
-                f"({config.learning_rate:g}) and whether targets are masked where an episode terminated"
+                f"the loss of seed {', '.join(map(str, bad))} is NaN or infinite at step {self.steps}: look at the "
+                f"rewards, the learning rate ({config.learning_rate:g}) and whether targets are masked where an "
+                "episode terminated"
             )
         if config.prioritized:
-            self.buffer.update(batch.index, (y - q).detach())
+            self.buffer.update(batch.index, error)
             loss = loss * batch.weights
         self.optimizer.zero_grad()
         (loss.mean() * K).backward()  # each seed gets the gradient of its own mean
@@ -175,7 +180,18 @@ class DQN:
         self.optimizer.step()
         if config.tau is not None:
             self.polyak_update(self.target, self.online, config.tau)
-        return loss.detach()
+
+    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of each transition [K*M], and its error [K*M], by which it is prioritised."""
+        y = self.targets(batch)
+        q = fold(self.q(self.online, unfold(batch.obs, self.n_seeds)))
+        q = q.gather(1, batch.action.long().unsqueeze(1)).squeeze(1)
+        if q.shape != y.shape:
+            came = f"shape {tuple(y.shape)} back from it"
+            raise wrong("q_target", came, f"{tuple(q.shape)}, one target a transition")
+        error = y - q
+        loss = error**2 if self.config.huber is None else self.huber_loss(error, self.config.huber)
+        return loss, error.detach()
 
     def draw(self) -> Batch:
         """A batch for every seed."""
@@ -189,20 +205,21 @@ class DQN:
     def targets(self, batch: Batch) -> Tensor:
         """What Q should be [K*M], from the target network."""
         config, K = self.config, self.n_seeds
-        zeros = torch.zeros_like(batch.rewards)  # what was collected in the window; its end is added below
-        collected = batch.rewards[0]
-        if config.n_steps > 1:
-            of_window = self.n_step_returns(
-                batch.rewards, zeros, batch.terminated, batch.truncated, config.gamma, config.n_steps
-            )
-            collected = of_window[0]
-        ended = batch.terminated.any(dim=0)
-        discount = config.gamma if config.n_steps == 1 else config.gamma ** batch.length.float()
+        collected, ended, discount = self.window(batch)
         next_q = fold(self.q(self.target, unfold(batch.next_obs, K)))
         if not config.double:
             return self.q_target(collected, ended, next_q, discount)
         chosen_by = fold(self.q(self.online, unfold(batch.next_obs, K)))
         return self.double_q_target(collected, ended, next_q, chosen_by, discount)
+
+    def window(self, batch: Batch) -> tuple[Tensor, Tensor, float | Tensor]:
+        """What a window collected, whether it ended for good, and what its last state's value counts; [K*M] each."""
+        gamma, n = self.config.gamma, self.config.n_steps
+        if n == 1:
+            return batch.rewards[0], batch.terminated[0], gamma
+        nothing = torch.zeros_like(batch.rewards)  # the value at the window's end is added by the target
+        collected = self.n_step_returns(batch.rewards, nothing, batch.terminated, batch.truncated, gamma, n)[0]
+        return collected, batch.terminated.any(dim=0), gamma ** batch.length.float()
 
     def clip_gradients(self) -> None:
         """Scale each seed's gradient down to the largest norm that is allowed."""
