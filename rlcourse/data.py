@@ -3,7 +3,7 @@
 Here the seeds are folded into the batch and unfolded after it: an equation gets [K * M, ...] and never sees K.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,6 +27,27 @@ class Step(NamedTuple):
     next_obs: ndarray  # [K, B, ...]
     terminated: ndarray  # [K, B] bool
     truncated: ndarray  # [K, B] bool
+
+
+class Rollout(NamedTuple):
+    """T steps of K x B environments as tensors, seeds folded into the batch: [T, K*B, ...], seed 0's first."""
+
+    obs: Tensor
+    action: Tensor
+    rewards: Tensor
+    next_obs: Tensor  # what was really reached, also where an episode ended
+    terminated: Tensor
+    truncated: Tensor
+
+
+def rollout(steps: Sequence[Step]) -> Rollout:
+    """Steps in the order in which they were taken, as tensors: floats in single precision."""
+
+    def tensor(values: Sequence[ndarray]) -> Tensor:
+        stacked = torch.from_numpy(np.stack(values))
+        return (stacked.float() if stacked.is_floating_point() else stacked).flatten(1, 2)
+
+    return Rollout(*(tensor(values) for values in zip(*steps, strict=True)))
 
 
 @dataclass(frozen=True)

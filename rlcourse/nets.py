@@ -4,7 +4,7 @@ Everywhere the first axis is the seed: [K, N, in] -> [K, N, out], one batched pr
 weights (and its noise) from generators[k] alone, so that seed 3 of 8 starts like that seed alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -56,9 +56,11 @@ class NoisyLinear(nn.Module):
 
     def resample(self) -> None:
         """Draw new noise."""
-        for noise in (self.noise_in, self.noise_out):
-            drawn = torch.stack([torch.randn(noise.shape[1:], generator=generator) for generator in self.generators])
-            noise.copy_(drawn.sign() * drawn.abs().sqrt())
+        n_in, n_out = self.weight.shape[1:]
+        drawn = torch.stack([torch.randn(n_in + n_out, generator=generator) for generator in self.generators])
+        scaled = drawn.sign() * drawn.abs().sqrt()
+        self.noise_in.copy_(scaled[:, :n_in, None])
+        self.noise_out.copy_(scaled[:, None, n_in:])
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -67,14 +69,55 @@ class NoisyLinear(nn.Module):
         return torch.baddbmm(self.bias + self.bias_sigma * self.noise_out, x, weight)
 
 
+def clip_gradients(network: nn.Module, n_seeds: int, limit: float | None) -> None:
+    """Scale each seed's gradient down to a norm of at most `limit`; None leaves it as it is."""
+    if limit is None:
+        return
+    gradients = [p.grad for p in network.parameters()]
+    stacked = n_seeds > 1  # parameters of one seed may have no axis of seeds
+    norms = sum(g.pow(2).flatten(1).sum(1) if stacked else g.pow(2).sum().reshape(1) for g in gradients).sqrt()
+    scale = (limit / (norms + 1e-6)).clamp(max=1)
+    for g in gradients:
+        g.mul_(scale.view(-1, *[1] * (g.ndim - 1)) if stacked else scale)
+
+
+class SeedAdam:
+    """Adam (Kingma and Ba, 2015) for stacked parameters [K, ...], of which only some seeds step at a time.
+
+    A seed that stands still keeps its moments and its count: it learns as it would alone.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], eps: float = 1e-5) -> None:
+        self.parameters = list(parameters)
+        self.eps = eps
+        self.moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
+        self.count = torch.zeros(len(self.parameters[0]), dtype=torch.int64)
+
+    @torch.no_grad()
+    def step(self, seeds: Tensor, learning_rate: float) -> None:
+        """Step with the seeds [R], by their gradients."""
+        self.count[seeds] += 1
+        for p, (mean, square) in zip(self.parameters, self.moments, strict=True):
+            gradient, count = p.grad[seeds], self.count[seeds].view(-1, *[1] * (p.ndim - 1))
+            mean[seeds] = 0.9 * mean[seeds] + 0.1 * gradient
+            square[seeds] = 0.999 * square[seeds] + 0.001 * gradient**2
+            unbiased = mean[seeds] / (1 - 0.9**count), square[seeds] / (1 - 0.999**count)
+            p[seeds] -= learning_rate * unbiased[0] / (unbiased[1].sqrt() + self.eps)
+
+
 Layer = Callable[[int, int, Generators], nn.Module]
 
 
-def mlp(sizes: Sequence[int], generators: Generators, layer: Layer = StackedLinear) -> nn.Sequential:
-    """Layers of these sizes with ReLU between them: [K, N, sizes[0]] -> [K, N, sizes[-1]]."""
+def mlp(
+    sizes: Sequence[int],
+    generators: Generators,
+    layer: Layer = StackedLinear,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+) -> nn.Sequential:
+    """Layers of these sizes with an activation between them: [K, N, sizes[0]] -> [K, N, sizes[-1]]."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
-        layers += [layer(n_in, n_out, generators), nn.ReLU()]
+        layers += [layer(n_in, n_out, generators), activation()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -107,21 +150,23 @@ class Dueling(nn.Module):
 
 
 class MinAtarFeatures(nn.Module):
-    """Images [1, N, H, W, C] of MinAtar (10 x 10 cells, C yes-or-no channels) to 128 features (Young and Tian, 2019).
+    """Images [K, N, H, W, C] of MinAtar (10 x 10 cells, C yes-or-no channels) to 128 features (Young and Tian, 2019).
 
-    One convolution of 16 kernels 3 x 3; convolutional nets run one seed at a time, K = 1.
+    One convolution of 16 kernels 3 x 3. It is a linear layer that looks at each patch of 3 x 3 cells, so K seeds of it
+    are one batched product as well.
     """
 
     def __init__(self, shape: tuple[int, ...], generators: Generators, n_out: int = 128) -> None:
         super().__init__()
-        if len(generators) != 1:
-            raise ValueError(f"n_seeds: got {len(generators)}, expected 1: convolutional nets run one seed at a time")
         height, width, channels = shape
-        bound = (9 * channels) ** -0.5
-        self.kernels = nn.Parameter(uniform((16, channels, 3, 3), bound, generators)[0])
-        self.bias = nn.Parameter(uniform((16,), bound, generators)[0])
+        cells = torch.arange(height * width * channels).view(shape)  # which of them each patch sees, [patches, 9 C]
+        self.register_buffer(
+            "patches", cells.unfold(0, 3, 1).unfold(1, 3, 1).flatten(2).flatten(0, 1), persistent=False
+        )
+        self.kernels = StackedLinear(9 * channels, 16, generators)
         self.linear = StackedLinear(16 * (height - 2) * (width - 2), n_out, generators)
 
     def forward(self, x: Tensor) -> Tensor:
-        planes = torch.conv2d(x[0].permute(0, 3, 1, 2).float(), self.kernels, self.bias).relu()
-        return self.linear(planes.flatten(1).unsqueeze(0)).relu()
+        K, N = x.shape[:2]
+        seen = x.reshape(K * N, -1)[:, self.patches.flatten()].float().view(K, -1, self.patches.shape[1])
+        return self.linear(self.kernels(seen).relu().view(K, N, -1)).relu()

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from rlcourse.nets import Dueling, MinAtarFeatures, NoisyLinear, StackedLinear, generators_for, mlp
+from rlcourse.nets import (
+    Dueling,
+    MinAtarFeatures,
+    NoisyLinear,
+    SeedAdam,
+    StackedLinear,
+    clip_gradients,
+    generators_for,
+    mlp,
+)
 
 
 def plain(layer: StackedLinear, k: int) -> nn.Linear:
@@ -86,11 +95,39 @@ def test_a_dueling_head_folds_seeds_and_atoms_into_the_batch(n_atoms):
     assert seen == [((2 * 4 * n_atoms, 1), (2 * 4 * n_atoms, 3))]
 
 
-def test_minatar_features_see_the_image_and_one_seed():
-    net = MinAtarFeatures((10, 10, 4), generators_for(1, 0))
-    images = torch.rand(1, 3, 10, 10, 4) > 0.5
+def test_minatar_features_are_a_convolution_and_a_linear_layer():
+    net = MinAtarFeatures((10, 8, 4), generators_for(2, 0))
+    images = torch.rand(2, 3, 10, 8, 4) > 0.5
     out = net(images)
-    assert out.shape == (1, 3, 128)
-    torch.testing.assert_close(out[:, 1:2], net(images[:, 1:2]))
-    with pytest.raises(ValueError, match="n_seeds: got 2, expected 1"):
-        MinAtarFeatures((10, 10, 4), generators_for(2, 0))
+    assert out.shape == (2, 3, 128)
+    for k in range(2):
+        kernels = net.kernels.weight[k].T.reshape(16, 4, 3, 3)  # a patch lists its channels first, then its cells
+        planes = torch.conv2d(images[k].permute(0, 3, 1, 2).float(), kernels, net.kernels.bias[k, 0]).relu()
+        features = planes.permute(0, 2, 3, 1).flatten(1) @ net.linear.weight[k] + net.linear.bias[k]
+        torch.testing.assert_close(out[k], features.relu())
+
+
+def test_gradients_are_clipped_seed_by_seed():
+    network = mlp((3, 4, 2), generators_for(2, 0))
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    first = next(network.parameters())
+    first.grad[0, 0, 0], first.grad[1, 0, 0] = 30.0, 0.5
+    clip_gradients(network, 2, 1.0)
+    assert first.grad[0, 0, 0] == pytest.approx(1.0, rel=1e-4) and first.grad[1, 0, 0] == 0.5
+    clip_gradients(network, 2, None)
+    assert first.grad[1, 0, 0] == 0.5
+
+
+def test_seeds_that_step_follow_torchs_adam_and_the_others_stand_still():
+    stacked = nn.Parameter(torch.randn(3, 4, 2))
+    alone = [nn.Parameter(stacked[k].detach().clone()) for k in range(3)]
+    theirs = [torch.optim.Adam([p], 0.1, eps=1e-5) for p in alone]
+    ours = SeedAdam([stacked])
+    for seeds in ([0], [0, 2], [1], [0, 1, 2], [2], [0]):
+        stacked.grad = torch.randn(3, 4, 2)
+        for k in seeds:
+            alone[k].grad = stacked.grad[k].clone()
+            theirs[k].step()
+        ours.step(torch.tensor(seeds), 0.1)
+        torch.testing.assert_close(stacked.detach(), torch.stack(alone).detach())

@@ -18,7 +18,7 @@ from rlcourse.data import Batch, PrioritizedReplay, ReplayBuffer, Step, fold, un
 from rlcourse.functional import replay, returns, tabular, targets
 from rlcourse.graded import bare, each_state
 from rlcourse.inputs import Number, wrong
-from rlcourse.nets import Dueling, MinAtarFeatures, generators_for, mlp
+from rlcourse.nets import Dueling, MinAtarFeatures, clip_gradients, generators_for, mlp
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class DQN:
             loss = loss * batch.weights
         self.optimizer.zero_grad()
         (loss.mean() * K).backward()  # each seed gets the gradient of its own mean
-        self.clip_gradients()
+        clip_gradients(self.online, K, config.clip)
         if config.anneal:
             for group in self.optimizer.param_groups:
                 group["lr"] = config.learning_rate * max(0.0, 1 - self.steps / config.total_steps)
@@ -220,17 +220,6 @@ class DQN:
         nothing = torch.zeros_like(batch.rewards)  # the value at the window's end is added by the target
         collected = self.n_step_returns(batch.rewards, nothing, batch.terminated, batch.truncated, gamma, n)[0]
         return collected, batch.terminated.any(dim=0), gamma ** batch.length.float()
-
-    def clip_gradients(self) -> None:
-        """Scale each seed's gradient down to the largest norm that is allowed."""
-        if self.config.clip is None:
-            return
-        gradients = [p.grad for p in self.online.parameters()]
-        stacked = all(g.shape[0] == self.n_seeds for g in gradients) and self.n_seeds > 1
-        norms = sum(g.pow(2).flatten(1).sum(1) if stacked else g.pow(2).sum().reshape(1) for g in gradients).sqrt()
-        scale = (self.config.clip / (norms + 1e-6)).clamp(max=1)
-        for g in gradients:
-            g.mul_(scale.view(-1, *[1] * (g.ndim - 1)) if stacked else scale)
 
 
 def check(config: Config, env: gymnasium.Env) -> None:
