@@ -1,8 +1,8 @@
 """Make the bundle that students get: `rlcourse release ps1 --to DIR`.
 
-A bundle is a list of files: the notebook, the student edition of the library as a package to install, the lectures, and
-what lies in rlcourse/staff/bundle/. A manifest says what each held, so that
-a newer bundle can tell what a student changed.
+A bundle is a list of files: the notebook, the student edition of the library as a package to install, the lectures with
+the recorded curves that they draw, and what lies in rlcourse/staff/bundle/. A manifest says what each held, so that a
+newer bundle can tell what a student changed.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from rlcourse.staff.bundle.upgrade import MANIFEST, NotABundle, digest, shipped,
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = Path(__file__).with_name("bundle")
+RECORDED = "../results/"  # what a lecture reads begins so, in the course as in a bundle
 STUDENT_TOOLS = ("gymnasium", "jupyterlab")  # of the extra `course`: the rest is for lecturers
 COPIED = ("LICENSE", "constraints.txt")
 
@@ -104,6 +105,8 @@ def _assemble(problem_set: str, folder: Path, solutions: bool, root: Path) -> No
     for lecture in guard.lectures(problem_set, root):
         (folder / "lectures").mkdir(exist_ok=True)
         shutil.copyfile(lecture, folder / "lectures" / lecture.name)
+        if RECORDED in lecture.read_text(encoding="utf-8"):
+            _copy_results(root, folder)
     if solutions:
         solved = master.solved_notebook(master.read_master(root / "solutions" / name / exercise.name))
         (folder / f"{name}_solved.ipynb").write_text(notebooks.text_of(solved), encoding="utf-8", newline="\n")
@@ -111,6 +114,15 @@ def _assemble(problem_set: str, folder: Path, solutions: bool, root: Path) -> No
     contents = {path.relative_to(folder).as_posix(): digest(path) for path in files}
     manifest = {"problem_set": name, "solutions": solutions, "files": contents}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
+def _copy_results(root: Path, folder: Path) -> None:
+    """The recorded curves that lectures draw: numbers and how they were made, nothing else."""
+    for path in sorted((root / "results").rglob("*")):
+        if path.suffix in (".csv", ".json"):
+            copied = folder / path.relative_to(root)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copied)
 
 
 def _project(root: Path) -> str:

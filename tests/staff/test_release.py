@@ -53,6 +53,22 @@ def test_a_bundle_is_a_list_of_files(bundle, made_course):
     assert sorted(path.name for path in bundle.parent.iterdir()) == ["ps1"], "nothing temporary is left"
 
 
+def test_a_lecture_travels_with_the_curves_that_it_draws_and_nothing_else_of_a_recording(made_course, tmp_path):
+    root = tmp_path / "course"
+    shutil.copytree(made_course, root)
+    lecture = root / "notebooks" / "01_q_iteration.ipynb"
+    for name in ("config.json", "seed-0000.csv", "curve.png", "best-0000-0004.pt"):
+        path = root / "results" / "dqn-CartPole-v1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("1")
+    release.release("ps1", tmp_path / "without", root=root)
+    assert not (tmp_path / "without" / "results").exists()
+    write(lecture, [cell("code", "draw", "open('../results/dqn-CartPole-v1/seed-0000.csv')")])
+    release.release("ps1", tmp_path / "with", root=root)
+    recorded = {name for name in files(tmp_path / "with") if name.startswith("results/")}
+    assert recorded == {f"results/dqn-CartPole-v1/{name}" for name in ("config.json", "seed-0000.csv")}
+
+
 def test_the_package_needs_what_the_course_needs(bundle):
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     theirs = tomllib.loads((bundle / "pyproject.toml").read_text())["project"]
