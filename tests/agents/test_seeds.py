@@ -7,7 +7,7 @@ another transition, and from there on the two runs part: 1,000 steps are about a
 import pytest
 import torch
 
-from rlcourse.agents import dqn, rainbow
+from rlcourse.agents import a2c, dqn, rainbow, reinforce
 from rlcourse.envs import Probe
 from rlcourse.loop import train
 
@@ -19,6 +19,8 @@ AGENTS = {
     "dqn": (dqn.DQN, dqn.Config(**SMALL)),
     "dqn, all tricks": (dqn.DQN, dqn.Config(**SMALL, **TRICKS)),
     "dqn, Boltzmann": (dqn.DQN, dqn.Config(**SMALL, temperature=0.3)),
+    "reinforce": (reinforce.Reinforce, reinforce.Config(total_steps=1000, hidden=(32,), gamma=0.5, clip=1.0)),
+    "a2c": (a2c.A2C, a2c.Config(total_steps=1000, hidden=(32,), gamma=0.5, n_envs=1, n_steps=4)),
     "rainbow": (rainbow.Rainbow, rainbow.Config(**SMALL, support=(-2, 2), n_atoms=11)),
 }
 

@@ -1,0 +1,133 @@
+r"""What a policy is trained on: losses to be minimised, whose gradient is minus the policy's (lectures 07 and 08).
+
+Shapes: [...] is any batch, [B] or [T, B], the same for all arguments of a call. A loss is a mean, one number. Weights,
+advantages and targets count as given: no gradient flows through them. Every function raises ValueError, naming the
+argument, on shapes that would broadcast, a number out of its range, or NaN.
+"""
+
+import torch
+from torch import Tensor
+
+from rlcourse.functional.distributions import LOGITS, require_an_action
+from rlcourse.graded import graded
+from rlcourse.inputs import Scalar
+from rlcourse.inputs import Tensor as Numbers
+
+EACH = Numbers("...", finite=True)
+LOG_PROB = Numbers("...", finite=True)  # of actions that were taken; a density's may be positive
+
+
+@graded(lecture="07", problem_set="ps3", points=3, log_prob=LOG_PROB, weight=EACH)
+def score_function_loss(log_prob: Tensor, weight: Tensor) -> Tensor:
+    r"""The loss whose gradient is the score-function (REINFORCE) estimate of the policy gradient, up to its sign.
+
+    .. math:: L = -\frac{1}{N} \sum_i w_i \log \pi(a_i \mid s_i), \qquad
+        \nabla L = -\frac{1}{N} \sum_i w_i \nabla \log \pi(a_i \mid s_i)
+
+    Source: Williams (1992); lecture 07.
+
+    Args:
+        log_prob: log pi(a | s) [...] of the actions taken, with gradient.
+        weight: w [...], a return, or a return minus a baseline; it counts as given.
+
+    Returns:
+        L, one number.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    return -(weight.detach() * log_prob).mean()
+
+
+@graded(lecture="07", problem_set="ps3", points=2, score_sq=Numbers("...", low=0, finite=True), returns=EACH)
+def optimal_baseline(score_sq: Tensor, returns: Tensor) -> Tensor:
+    r"""The constant baseline with the least variance of the policy gradient: a mean of returns, weighted.
+
+    .. math:: b^* = \frac{E\big[ (\nabla_\theta \log \pi)^2 \, G \big]}{E\big[ (\nabla_\theta \log \pi)^2 \big]}
+
+    Source: Williams (1992); Greensmith, Bartlett and Baxter (2004); lecture 07.
+
+    Args:
+        score_sq: squared scores [N, ...], one row a sample; a column a parameter gives each one its own baseline.
+        returns: G, of the same shape.
+
+    Returns:
+        b [...], the first axis gone; where all scores are 0 any baseline will do, and it is the mean return.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    total = score_sq.sum(dim=0)
+    weighted = (score_sq * returns).sum(dim=0)
+    return torch.where(total > 0, weighted / torch.where(total > 0, total, 1.0), returns.mean(dim=0))
+
+
+@graded(lecture="08", problem_set="ps4", points=2, require=require_an_action, logits=LOGITS)
+def entropy(logits: Tensor) -> Tensor:
+    r"""The entropy of categorical policies, in nats.
+
+    .. math:: H(\pi) = -\sum_a \pi(a) \log \pi(a), \qquad \pi = \operatorname{softmax}(\text{logits})
+
+    From log-softmax, so that no logarithm of a rounded 0 is taken. A logit of minus infinity is an action that is never
+    taken and adds nothing.
+
+    Source: Williams and Peng (1991); Mnih et al. (2016); lecture 08.
+
+    Args:
+        logits: [..., A], any finite numbers; minus infinity masks an action, but not all of them.
+
+    Returns:
+        H [...], in [0, log A], with gradient.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    log_p = logits.log_softmax(dim=-1)
+    return -(log_p.exp() * log_p.clamp(min=torch.finfo(log_p.dtype).min)).sum(dim=-1)
+
+
+@graded(
+    lecture="08",
+    problem_set="ps4",
+    points=3,
+    log_prob=LOG_PROB,
+    advantage=EACH,
+    value=EACH,
+    value_target=EACH,
+    entropy=EACH,
+    value_coef=Scalar(0),
+    entropy_coef=Scalar(0),
+)
+def a2c_loss(
+    log_prob: Tensor,
+    advantage: Tensor,
+    value: Tensor,
+    value_target: Tensor,
+    entropy: Tensor,
+    value_coef: float,
+    entropy_coef: float,
+) -> Tensor:
+    r"""The loss of an advantage actor-critic: policy, value and entropy in one.
+
+    .. math:: L = -\overline{A \log \pi(a \mid s)} + c_V \, \overline{(y - V(s))^2} - c_H \, \overline{H(\pi)}
+
+    Source: Mnih et al. (2016); lecture 08.
+
+    Args:
+        log_prob: log pi(a | s) [...] of the actions taken, with gradient.
+        advantage: A [...]; it counts as given.
+        value: V(s) [...], with gradient.
+        value_target: y [...]; it counts as given.
+        entropy: H of the policy [...], in nats, with gradient.
+        value_coef: c_V >= 0; the squared error is not halved.
+        entropy_coef: c_H >= 0, in units of the advantage.
+
+    Returns:
+        L, one number.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    policy_loss = -(advantage.detach() * log_prob).mean()
+    value_loss = ((value_target.detach() - value) ** 2).mean()
+    return policy_loss + value_coef * value_loss - entropy_coef * entropy.mean()

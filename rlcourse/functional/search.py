@@ -1,0 +1,108 @@
+r"""Search without a gradient of one's own: the cross-entropy method and finite differences (lecture 06).
+
+Every function raises ValueError, naming the argument, on a shape that does not fit, a number out of its range, or NaN.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlcourse.graded import graded
+from rlcourse.inputs import Scalar, wrong
+from rlcourse.inputs import Tensor as Numbers
+
+
+@graded(lecture="06", problem_set="ps3", points=2, scores=Numbers("N"), fraction=Scalar(0, 1))
+def elite_mask(scores: Tensor, fraction: float) -> Tensor:
+    r"""Which samples are among the best: exactly round(fraction N) of them, earlier ones first where scores are equal.
+
+    A half is rounded to the even number, as Python's round does.
+
+    Source: Rubinstein (1999); lecture 06.
+
+    Args:
+        scores: [N], larger is better.
+        fraction: how many to keep, in [0, 1].
+
+    Returns:
+        Yes or no [N].
+
+    Raises:
+        ValueError: on bad input.
+    """
+    mask = torch.zeros_like(scores, dtype=torch.bool)
+    mask[scores.argsort(descending=True, stable=True)[: round(fraction * len(scores))]] = True
+    return mask
+
+
+def require_as_many(samples: Tensor, n_elite: int, **rest: object) -> None:
+    """There cannot be more elites than samples."""
+    if n_elite > len(samples):
+        raise wrong("n_elite", f"{n_elite}", f"at most {len(samples)}, the number of samples")
+
+
+@graded(
+    lecture="06",
+    problem_set="ps3",
+    points=3,
+    require=require_as_many,
+    samples=Numbers("N D", finite=True),
+    scores=Numbers("N"),
+    n_elite=Scalar(1, whole=True),
+    min_std=Scalar(0),
+)
+def cem_refit(samples: Tensor, scores: Tensor, n_elite: int, min_std: float) -> tuple[Tensor, Tensor]:
+    r"""The Gaussian of the next generation: mean and standard deviation of the best samples.
+
+    .. math:: \mu = \frac1n \sum_{i \in \text{elite}} x_i, \qquad
+        \sigma = \max\Big( \sigma_{\min}, \sqrt{\tfrac1n \textstyle\sum_{i \in \text{elite}} (x_i - \mu)^2} \Big)
+
+    Source: Rubinstein (1999); de Boer et al. (2005); lecture 06.
+
+    Args:
+        samples: x [N, D].
+        scores: [N], larger is better; of equal ones the earlier counts as better.
+        n_elite: n, how many to keep, 1 to N.
+        min_std: the least standard deviation, >= 0, so that the search does not stop too soon.
+
+    Returns:
+        mean [D] and standard deviation [D], that of the population (divided by n).
+
+    Raises:
+        ValueError: on bad input.
+    """
+    elite = samples[scores.argsort(descending=True, stable=True)[:n_elite]]
+    return elite.mean(dim=0), elite.std(dim=0, correction=0).clamp(min=min_std)
+
+
+@graded(lecture="06", problem_set="ps3", points=3, theta=Numbers("...", finite=True), eps=Scalar(0, open_ends="low"))
+def finite_difference_gradient(f: Callable[[Tensor], Tensor | float], theta: Tensor, eps: float) -> Tensor:
+    r"""The gradient of a function by central differences, one parameter at a time.
+
+    .. math:: \frac{\partial f}{\partial \theta_i} \approx
+        \frac{f(\theta + \epsilon e_i) - f(\theta - \epsilon e_i)}{2 \epsilon}
+
+    The error falls with eps^2 where f is smooth; where f is a noisy measurement, its noise is divided by 2 eps.
+
+    Source: Kiefer and Wolfowitz (1952); lecture 06.
+
+    Args:
+        f: takes parameters of theta's shape, gives one number; called without gradients.
+        theta: where, [...].
+        eps: half the step, > 0, in units of theta.
+
+    Returns:
+        The gradient, of theta's shape.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    gradient = torch.zeros_like(theta)
+    with torch.no_grad():
+        for i in np.ndindex(*theta.shape):
+            step = torch.zeros_like(theta)
+            step[i] = eps
+            gradient[i] = (float(f(theta + step)) - float(f(theta - step))) / (2 * eps)
+    return gradient
