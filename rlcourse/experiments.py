@@ -28,7 +28,12 @@ from rlcourse import __version__
 from rlcourse.envs import make_env
 from rlcourse.inputs import wrong
 
-AGENTS = {"dqn": "DQN", "rainbow": "Rainbow"}  # module in rlcourse.agents: its class
+AGENTS = {
+    "a2c": "A2C",
+    "dqn": "DQN",
+    "rainbow": "Rainbow",
+    "reinforce": "Reinforce",
+}  # module in rlcourse.agents: its class
 PACKAGES = ("torch", "gymnasium", "numpy")
 
 
@@ -75,7 +80,7 @@ def run_group(agent: str, env: str, config: Any, seeds: Sequence[int], evaluatio
     label = f"{agent}, seeds {seeds[0]} to {seeds[-1]}"
     how = {"seed": seeds[0], "evaluations": evaluations, "episodes": episodes, "label": label}
     try:
-        result = train(learner, env, config.total_steps, **how)
+        result = train(learner, env, config.total_steps, per_seed=getattr(config, "n_envs", 1), **how)
     except Diverged as error:
         return {"stopped": str(error), "weights": learner.policy.state_dict() if error.kept else None}
     return {"steps": result.steps, "returns": result.returns, "cpu": time.process_time() - began}
@@ -128,9 +133,8 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     versions = {"rlcourse": __version__, "python": platform.python_version()}
     versions |= {package: version(package) for package in PACKAGES}
-    _write(
-        folder / "config.json", json.dumps({"command": command, "config": what, "versions": versions}, indent=1) + "\n"
-    )
+    record = {"command": command, "config": what, "seeds": list(range(n_seeds)), "versions": versions}
+    _write(folder / "config.json", json.dumps(record, indent=1) + "\n")
 
     missing = [seed for seed in range(n_seeds) if not (folder / f"seed-{seed:04}.csv").exists()]
     groups = [part for part in _neighbours(missing, group)]

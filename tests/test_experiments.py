@@ -25,7 +25,8 @@ def test_each_seed_has_its_file_and_the_record_says_what_ran(tmp_path):
     assert steps.tolist() == [60, 120] and returns.shape == (2, 2) and (returns >= 1).all()
     assert (folder / "seed-0001.csv").read_text().startswith("step,return\n60,")
     record = json.loads((folder / "config.json").read_text())
-    assert record["command"] == "as typed" and record["config"]["hidden"] == [16] and "torch" in record["versions"]
+    assert record["command"] == "as typed" and record["seeds"] == [0, 1]
+    assert record["config"]["hidden"] == [16] and "torch" in record["versions"]
     assert not list(folder.glob("*.tmp"))
 
 
@@ -63,7 +64,7 @@ def test_a_setting_that_is_none_is_named(setting, says):
 @pytest.mark.parametrize(
     "words, says",
     [
-        (["dqnn", "--env", "CartPole-v1"], "agent: got 'dqnn', expected one of dqn, rainbow"),
+        (["dqnn", "--env", "CartPole-v1"], "agent: got 'dqnn', expected one of a2c, dqn, rainbow, reinforce"),
         (["dqn", "--env", "NoSuch-v0"], "env: got 'NoSuch-v0', expected a registered Gymnasium id"),
         (["dqn", "--env", "Pendulum-v1"], "action_space: got Box"),
         (["dqn", "--env", "CartPole-v1", "--seeds", "0"], "n_seeds: got 0, expected at least 1"),

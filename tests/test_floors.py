@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rlcourse"
 FLOORS = [
-    ["", "graded", "inputs", "functional", "nets", "progress", "wire"],
+    ["", "graded", "inputs", "functional", "nets", "policies", "progress", "wire"],
     ["data", "envs", "mdps", "walks", "loop", "stats", "sumtree"],
     ["agents"],
-    ["experiments", "plotting", "widgets", "scenarios", "checks"],
+    ["experiments", "plotting", "widgets", "scenarios", "scenarios_dqn", "checks"],
     ["staff"],
     ["cli", "__main__"],
 ]
