@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from rlcourse.functional.distributions import categorical_kl, gaussian_kl
+from rlcourse.functional.policy_losses import a2c_loss, entropy, optimal_baseline, score_function_loss
 from rlcourse.functional.replay import importance_weights, priority
-from rlcourse.functional.returns import n_step_returns
+from rlcourse.functional.returns import discounted_returns, gae, lambda_returns, n_step_returns, vtrace
+from rlcourse.functional.search import cem_refit
 from rlcourse.functional.targets import (
     categorical_projection,
     double_q_target,
@@ -33,6 +36,7 @@ ROLLOUT = {
     "terminated": torch.arange(6 * B).reshape(6, B) % 7 == 3,
     "truncated": torch.arange(6 * B).reshape(6, B) % 5 == 2,
 }
+ROLLOUT_AND_VALUES = {"rewards": ROLLOUT["rewards"], "values": numbers(6, B), **ROLLOUT}
 RIGHT = {
     td_target: {**STEP, "next_value": numbers(B), "gamma": 0.9},
     q_target: {**STEP, "next_q": numbers(B, A), "gamma": 0.9},
@@ -48,9 +52,31 @@ RIGHT = {
     priority: {"td_error": numbers(B), "alpha": 0.6, "eps": 0.01},
     importance_weights: {"probabilities": torch.tensor([0.1, 0.2, 0.3, 0.05]), "buffer_size": 10, "beta": 0.4},
     n_step_returns: {**ROLLOUT, "gamma": 0.9, "n": 3},
+    discounted_returns: {"rewards": numbers(6, B), "gamma": 0.9},
+    lambda_returns: {**ROLLOUT, "gamma": 0.9, "lam": 0.7},
+    gae: {**ROLLOUT_AND_VALUES, "gamma": 0.9, "lam": 0.7},
+    vtrace: {**ROLLOUT_AND_VALUES, "ratios": numbers(6, B).exp(), "gamma": 0.9, "rho_bar": 1.5, "c_bar": 1.2},
+    score_function_loss: {"log_prob": numbers(B), "weight": numbers(B)},
+    optimal_baseline: {"score_sq": numbers(B) ** 2, "returns": numbers(B)},
+    entropy: {"logits": numbers(B, A)},
+    a2c_loss: {
+        **{name: numbers(B) for name in ("log_prob", "advantage", "value", "value_target", "entropy")},
+        "value_coef": 0.5,
+        "entropy_coef": 0.01,
+    },
+    cem_refit: {"samples": numbers(6, 2), "scores": numbers(6), "n_elite": 3, "min_std": 0.1},
+    categorical_kl: {"p_logits": numbers(B, A), "q_logits": numbers(B, A)},
+    gaussian_kl: {name: numbers(B, A) for name in ("p_mean", "p_log_std", "q_mean", "q_log_std")},
 }
 every_function = pytest.mark.parametrize("function", RIGHT, ids=lambda function: function.__name__)
-TARGETS = [td_target, q_target, double_q_target, categorical_projection, n_step_returns]
+RETURNS = [n_step_returns, lambda_returns, gae, vtrace]
+TARGETS = [td_target, q_target, double_q_target, categorical_projection, *RETURNS, discounted_returns]
+
+
+def results(function, arguments):
+    """What a call gives, as a tuple: most functions give one tensor, some two."""
+    result = function(**arguments)
+    return result if isinstance(result, tuple) else (result,)
 
 
 def each_tensor(arguments, change):
@@ -63,13 +89,13 @@ def to(dtype):
 
 @every_function
 def test_float32_stays_float32_and_float64_stays_float64_to_its_last_digits(function):
-    single = function(**each_tensor(RIGHT[function], to(torch.float32)))
-    double = function(**each_tensor(RIGHT[function], to(torch.float64)))
-    assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
-    torch.testing.assert_close(single.double(), double, rtol=1e-5, atol=1e-6)
+    single = results(function, each_tensor(RIGHT[function], to(torch.float32)))
+    double = results(function, each_tensor(RIGHT[function], to(torch.float64)))
+    assert {x.dtype for x in single} == {torch.float32} and {x.dtype for x in double} == {torch.float64}
+    torch.testing.assert_close(single, double, rtol=1e-5, atol=1e-6, check_dtype=False)
     if "gamma" in RIGHT[function]:  # 0.9 is not a float32: one that passed through float32 shows here
         tensor = torch.tensor(0.9, dtype=torch.float64)
-        precise = function(**{**each_tensor(RIGHT[function], to(torch.float64)), "gamma": tensor})
+        precise = results(function, {**each_tensor(RIGHT[function], to(torch.float64)), "gamma": tensor})
         torch.testing.assert_close(double, precise, rtol=1e-14, atol=1e-14)
 
 
@@ -78,8 +104,7 @@ def test_lists_arrays_numpy_numbers_and_flags_of_0_and_1_serve_as_well(function)
     expected = function(**RIGHT[function])
     for kind in (torch.Tensor.tolist, torch.Tensor.numpy, lambda x: x.float() if x.dtype == torch.bool else x):
         result = function(**each_tensor(RIGHT[function], kind))
-        assert result.dtype == torch.float32  # a list has no precision of its own: it gets torch's
-        torch.testing.assert_close(result, expected)
+        torch.testing.assert_close(result, expected)  # a list has no precision of its own: it gets torch's, float32
     in_numpy = {name: np.float64(x) if isinstance(x, float) else x for name, x in RIGHT[function].items()}
     torch.testing.assert_close(function(**in_numpy), expected)
 
@@ -92,7 +117,6 @@ def test_whole_numbers_count_as_floats(function):
     whole = {name: whole[name] for name in RIGHT[function]}
     expected = function(**each_tensor(whole, torch.Tensor.float))
     torch.testing.assert_close(function(**whole), expected)
-    assert function(**whole).dtype == torch.float32
 
 
 @every_function
@@ -106,17 +130,27 @@ def test_no_argument_is_written_to(function):
 
 @every_function
 def test_the_bare_equation_gives_the_same_numbers(function):
-    assert torch.equal(function.body(**RIGHT[function]), function(**RIGHT[function]))
+    torch.testing.assert_close(function.body(**RIGHT[function]), function(**RIGHT[function]), rtol=0, atol=0)
+
+
+@every_function
+def test_the_bare_equation_stays_on_the_device_of_its_arguments(function):
+    """On "meta", a device without numbers, which as a GPU does refuses tensors of another one."""
+    on_meta = each_tensor(RIGHT[function], lambda x: x.to("meta"))
+    assert {x.device.type for x in results(function.body, on_meta)} == {"meta"}
 
 
 @every_function
 def test_targets_carry_no_gradient_and_losses_and_q_values_do(function):
     asks = each_tensor(RIGHT[function], lambda x: x if x.dtype == torch.bool else x.clone().requires_grad_())
-    assert function(**asks).requires_grad == (function not in TARGETS)
-    assert function.body(**asks).requires_grad == (function not in TARGETS)
+    for call in (function, function.body):
+        assert {x.requires_grad for x in results(call, asks)} == {function not in TARGETS}
 
 
-@pytest.mark.parametrize("function", [f for f in RIGHT if f not in (n_step_returns, importance_weights)])
+OF_A_WHOLE_BATCH = [importance_weights, score_function_loss, optimal_baseline, a2c_loss, cem_refit]
+
+
+@pytest.mark.parametrize("function", [f for f in RIGHT if "rewards" not in RIGHT[f] and f not in OF_A_WHOLE_BATCH])
 def test_any_batch_serves_and_each_element_stands_alone(function):
     """[B] is as good as [2, B / 2] or one transition at a time."""
     batched = [name for name, x in RIGHT[function].items() if isinstance(x, torch.Tensor) and name != "support"]
@@ -136,14 +170,15 @@ def test_gamma_may_be_a_tensor_that_broadcasts(function):
         result = function(**{**RIGHT[function], "gamma": torch.full(of_gamma, 0.9)})
         torch.testing.assert_close(result, expected)
     per_column = torch.tensor([0.0, 0.3, 0.9, 1.0])
-    result = function(**{**RIGHT[function], "gamma": per_column})
+    result = results(function, {**RIGHT[function], "gamma": per_column})
     for b, gamma in enumerate(per_column.tolist()):
-        column = (slice(None), b) if function is n_step_returns else b
-        torch.testing.assert_close(result[column], function(**{**RIGHT[function], "gamma": gamma})[column])
-    torch.testing.assert_close(function(**{**RIGHT[function], "gamma": per_column.tolist()}), result)
+        column = (slice(None), b) if len(shape) == 2 else b
+        alone = results(function, {**RIGHT[function], "gamma": gamma})
+        torch.testing.assert_close([x[column] for x in result], [x[column] for x in alone])
+    torch.testing.assert_close(results(function, {**RIGHT[function], "gamma": per_column.tolist()}), result)
 
 
-@pytest.mark.parametrize("function", TARGETS)
+@pytest.mark.parametrize("function", [f for f in TARGETS if f is not discounted_returns])
 @pytest.mark.parametrize("says", [1e30, -1e30, torch.inf, -torch.inf])
 def test_what_a_network_says_beyond_a_terminated_step_is_never_looked_at(function, says):
     name = next(name for name in ("next_value", "next_q", "next_probs", "next_values") if name in RIGHT[function])
@@ -199,13 +234,18 @@ def wrong_arguments(function, arguments):
         if name == "gamma":
             yield from ((function, name, *case) for case in NOT_A_GAMMA)
         elif not isinstance(x, torch.Tensor):
-            yield from ((function, name, *case) for case in NOT_A_NUMBER + SEVERAL)
+            cases = NOT_A_NUMBER[:3] if name in ("rho_bar", "c_bar") else NOT_A_NUMBER  # infinity clips nothing
+            yield from ((function, name, *case) for case in cases + SEVERAL)
         elif name == next(iter(arguments)):  # the first one says what "..." is: only the next ones can differ
             yield from ((function, name, *case) for case in not_like(x)[2:])
         else:
             yield from ((function, name, *case) for case in not_like(x))
 
 
+NOT_LOGITS = [
+    (spoiled(numbers(B, A), torch.inf), "inf", "[-inf, inf)"),
+    (numbers(B, A).index_fill(0, torch.tensor(1), -torch.inf), "all masked", "at least one"),
+]
 PROBS, SUPPORT = RIGHT[categorical_projection]["next_probs"], RIGHT[categorical_projection]["support"]
 WRONG_CALLS = [
     *(call for function, arguments in RIGHT.items() for call in wrong_arguments(function, arguments)),
@@ -241,12 +281,31 @@ WRONG_CALLS = [
     *((importance_weights, "beta", *case) for case in [(-0.1, "-0.1", "[0, 1]"), (1.5, "1.5", "[0, 1]")]),
     *((importance_weights, "buffer_size", *case) for case in [(0, "0", "[1, inf]"), (1.5, "1.5", "a whole number")]),
     *((n_step_returns, "n", *case) for case in [(0, "0", "[1, inf]"), (-1, "-1", ""), (2.5, "2.5", "a whole number")]),
-    (n_step_returns, "rewards", numbers(6), "shape (6,)", "[T, B]"),
-    (n_step_returns, "rewards", numbers(0, B), "shape (0, 4)", "at least 1"),
-    (n_step_returns, "rewards", *infinite(ROLLOUT["rewards"])),
-    (n_step_returns, "next_values", ROLLOUT["next_values"][:, :1], "shape (6, 1)", "[T, B] with T = 6, B = 4"),
-    (n_step_returns, "truncated", ROLLOUT["truncated"] * 2, "2", "True or False"),
-    (n_step_returns, "gamma", torch.full((6,), 0.9), "shape (6,)", "broadcast to (6, 4)"),
+    *((f, "rewards", numbers(6), "shape (6,)", "[T, B]") for f in [*RETURNS, discounted_returns]),
+    *((f, "rewards", numbers(0, B), "shape (0, 4)", "at least 1") for f in [*RETURNS, discounted_returns]),
+    *((f, "rewards", *infinite(ROLLOUT["rewards"])) for f in [*RETURNS, discounted_returns]),
+    *((f, "gamma", torch.full((6,), 0.9), "shape (6,)", "(6, 4)") for f in [*RETURNS, discounted_returns]),
+    *((f, "next_values", ROLLOUT["next_values"][:, :1], "(6, 1)", "[T, B] with T = 6, B = 4") for f in RETURNS),
+    *((f, "truncated", ROLLOUT["truncated"] * 2, "2", "True or False") for f in RETURNS),
+    *((f, "values", *infinite(ROLLOUT["rewards"])) for f in (gae, vtrace)),
+    *((f, "lam", lam, f"{lam:g}", "[0, 1]") for f in (lambda_returns, gae) for lam in (-0.1, 1.1)),
+    *((vtrace, "ratios", spoiled(numbers(6, B).exp(), x), f"{x:g}", "(0, inf]") for x in (0, -0.5)),
+    (vtrace, "ratios", *infinite(numbers(6, B).exp())),
+    (vtrace, "rho_bar", 0, "0", "(0, inf]"),
+    (vtrace, "c_bar", -1, "-1", "[0, inf]"),
+    *((score_function_loss, name, *infinite(numbers(B))) for name in RIGHT[score_function_loss]),
+    (optimal_baseline, "score_sq", spoiled(numbers(B) ** 2, -0.1), "-0.1", "[0, inf]"),
+    *((optimal_baseline, name, *infinite(numbers(B) ** 2)) for name in RIGHT[optimal_baseline]),
+    *((a2c_loss, name, *infinite(numbers(B))) for name in list(RIGHT[a2c_loss])[:5]),
+    *((a2c_loss, name, -0.1, "-0.1", "[0, inf]") for name in ("value_coef", "entropy_coef")),
+    *((f, name, *case) for f in (entropy, categorical_kl) for name in RIGHT[f] for case in NOT_LOGITS),
+    (categorical_kl, "q_logits", numbers(B, A + 1), "shape (4, 4)", "[4, A] with A = 3"),
+    *((gaussian_kl, name, *infinite(numbers(B, A))) for name in RIGHT[gaussian_kl]),
+    (gaussian_kl, "p_log_std", numbers(A), "shape (3,)", "[4, D] with D = 3"),
+    (cem_refit, "samples", numbers(6), "shape (6,)", "[N, D]"),
+    (cem_refit, "samples", *infinite(numbers(6, 2))),
+    *((cem_refit, "n_elite", *case) for case in [(0, "0", "[1, inf]"), (1.5, "1.5", "whole"), (7, "7", "at most 6")]),
+    (cem_refit, "min_std", -0.1, "-0.1", "[0, inf]"),
 ]
 
 
