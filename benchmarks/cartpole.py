@@ -86,9 +86,9 @@ def run_peer() -> tuple[np.ndarray, float]:
 def run_ours() -> tuple[np.ndarray, float]:
     """All seeds of ours side by side; their final returns, and the CPU seconds of all, evaluations included."""
     print(OURS, flush=True)
-    command = [sys.executable, "-m", "rlcourse.cli", *shlex.split(OURS)[1:], "--out", str(RESULTS)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    folder = Path(printed.splitlines()[-1].split(": config.json")[0])
+    command = [sys.executable, "-m", "rlcourse.cli", *shlex.split(OURS)[1:]]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=RESULTS.parent).stdout
+    folder = RESULTS.parent / printed.splitlines()[-1].split(": config.json")[0]
     tables = [np.loadtxt(folder / f"seed-{seed:04}.csv", delimiter=",", skiprows=1) for seed in range(SEEDS)]
     cpu = np.loadtxt(folder / "cpu.csv", delimiter=",", ndmin=2)[:, 2].sum()
     return np.array([table[-1, 1] for table in tables]), float(cpu)

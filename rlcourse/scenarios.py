@@ -9,6 +9,7 @@ calls it. A grader hands in stand-ins for functions that live in another process
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rlcourse.mdps import MDP
 
 SCENARIOS: dict[str, Callable] = {}
+NEED_TORCH = ("scenarios_dqn",)  # modules with more of them, imported only when one is asked for that is not here
 GRID = """
 S....
 .....
@@ -40,6 +42,8 @@ def scenario(function: Callable) -> Callable:
 
 def run(scenario: str, *arguments: Any) -> Any:
     """Run a scenario by name with a student's functions and plain data."""
+    for module in NEED_TORCH if scenario not in SCENARIOS else ():
+        import_module(f"rlcourse.{module}")
     if scenario not in SCENARIOS:
         raise ValueError(f"scenario: got {scenario!r}, expected one of {', '.join(SCENARIOS)}")
     for argument in arguments:

@@ -1,7 +1,11 @@
 """Scenarios run a student's functions and know no answer; what they return is judged in tests/staff/test_hidden.py."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
 
 from rlcourse.agents.tabular import q_iteration, q_learning
 from rlcourse.functional import tabular
@@ -84,3 +88,31 @@ def test_no_other_answer_to_the_silent_bug_believes_in_more_than_an_episode_can_
     settings = {"alpha": 0.1, "epsilon": 0.3, "max_episode_steps": 100, "n_seeds": 2, "checkpoints": 0}
     mdp = slippery_grid()
     assert q_learning(mdp, 0.95, 2_000, **settings | fault).Q.max() <= 1
+
+
+def test_what_needs_torch_is_loaded_when_it_is_asked_for():
+    code = (
+        "import sys; from rlcourse.scenarios import SCENARIOS, run; import numpy as np;"
+        "run('keeps_arguments', np.sum, np.ones(2)); print('torch' in sys.modules, 'gradient' in SCENARIOS);"
+        "import torch; run('gradient', torch.exp, 0, torch.zeros(2)); print('gradient' in SCENARIOS)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("function", "which", "expected"),
+    [
+        (lambda x, y: x**2 * y, 0, [1 * 2 * 3 * 5, 2 * 2 * 4 * 7]),  # weights 1 and 2, then 2 x y
+        (lambda x, y: x**2 * y, 1, [1 * 9, 2 * 16]),
+        (lambda x, y: (x**2 * y).detach(), 0, [0, 0]),
+        (lambda x, y: x.detach().numpy(), 0, [0, 0]),
+        (lambda x, y: 2 * y.requires_grad_(), 0, [0, 0]),
+        (lambda x, y: x.sum(), 0, [1, 1]),
+    ],
+    ids=["of x", "of y", "detached", "an array", "of the other alone", "of one number"],
+)
+def test_the_gradient_that_arrives_at_an_argument(function, which, expected):
+    x, y = torch.tensor([3.0, 4.0]), torch.tensor([5.0, 7.0])
+    assert run("gradient", function, which, x, y).tolist() == expected
+    assert not x.requires_grad

@@ -131,3 +131,55 @@ def judge_slippery_grid(policies: Any, share: float = 0.95, at_least: int = 7) -
             f"{good} of 8 seeds reach {share:.0%} of the best policy's value, expected at least {at_least}; "
             f"the middle one reaches {np.median(reached):.0%}"
         )
+
+
+PROBE_VALUES = {  # by hand, gamma is 1/2: observation -1, 0 or 1, and what the two actions are worth there
+    "plain": {-1: (-1, -1), 1: (1, 1)},
+    "double": {0: (0.5, 0.5), 1: (1, 1)},
+    "three steps": {0: (0.5, 0.5), 1: (1, 1)},
+    "cut off": {0: (2, 2)},  # 1 + 1/2 + 1/4 + ..: being cut off is no end
+    "dueling": {-1: (1, -1), 1: (-1, 1)},
+    "prioritised": {-1: (1, -1), 1: (-1, 1)},
+}
+
+
+def judge_probes(values: Any, tolerance: float = 0.15) -> None:
+    """Pass where the learned Q of every probe world is the exact one."""
+    if not isinstance(values, dict) or set(values) != set(PROBE_VALUES):
+        raise AssertionError(f"expected the learned values of {', '.join(PROBE_VALUES)}")
+    for probe, expected in PROBE_VALUES.items():
+        try:
+            learned = as_numbers(values[probe])
+        except ValueError as complaint:
+            raise AssertionError(f"{probe}: {complaint}") from None
+        if learned.shape != (3, 3, 2):
+            raise AssertionError(f"{probe}: the values have the shape {list(learned.shape)}, expected [3, 3, 2]")
+        for observation, exact in expected.items():
+            off = np.abs(learned[:, observation + 1] - exact).max()
+            if not off <= tolerance:
+                raise AssertionError(f"{probe}: Q is off by {off:.2g}, expected at most {tolerance:g}")
+
+
+def judge_cart_pole(weights: Any, at_least: int = 7) -> None:
+    """Pass where 7 of the 8 networks balance the pole long enough, in environments of the grader's."""
+    from rlcourse.functional.targets import dueling_q  # here, so that ps1 is judged without torch
+    from rlcourse.scenarios_dqn import CART_POLE_RETURN, cart_pole_returns
+
+    if not isinstance(weights, dict):
+        raise AssertionError("expected the weights of the networks by name")
+    try:
+        arrays = {name: as_numbers(weight) for name, weight in weights.items()}
+    except ValueError as complaint:
+        raise AssertionError(f"the weights: {complaint}") from None
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise AssertionError("the weights hold NaN or infinity")
+    try:
+        reached = cart_pole_returns(arrays, dueling_q)
+    except RuntimeError:
+        raise AssertionError("the weights are not those of eight networks as the agent has them") from None
+    good = int((reached >= CART_POLE_RETURN).sum())
+    if good < at_least:
+        raise AssertionError(
+            f"{good} of 8 seeds reach a return of {CART_POLE_RETURN:g}, expected at least {at_least}; "
+            f"the middle one reaches {np.median(reached):.0f}"
+        )

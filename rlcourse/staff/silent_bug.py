@@ -1,14 +1,15 @@
-"""Records the curves of ps1's silent-bug question: `python -m rlcourse.staff.silent_bug`.
+"""Records the curves of the silent-bug questions: `python -m rlcourse.staff.silent_bug [ps1 ps2 ..]`.
 
-Two agents learn the slippery grid by Q-learning, eight seeds each. One is right; the other, where an episode has ended,
-goes on as if the next episode's first state followed: it bootstraps from the observation that a reset returned. What
-it believes then climbs past 1, the most that an episode can return, while its policy looks fine. Students get the
-curves; this file, which names the fault, stays with the staff.
+Two agents learn, eight seeds each: one is right, the other has one fault. Students get the curves; this file, which
+names the faults, stays with the staff.
 """
 
 import json
 import platform
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -30,8 +31,11 @@ def bootstraps_past_the_end(
     return tabular.q_learning_update.body(Q, s, a, r, 0 if terminated else s_next, False, alpha, gamma)
 
 
-def record() -> dict:
-    """The data of the question."""
+def record_ps1() -> dict[str, Any]:
+    """Q-learning on the slippery grid. The faulty one bootstraps, where an episode ended, from what a reset returned.
+
+    What it believes then climbs past 1, the most that an episode can return, while its policy looks fine.
+    """
     mdp = scenarios.slippery_grid()
 
     def value(Q: ndarray) -> float:
@@ -61,11 +65,125 @@ def record() -> dict:
     return recorded
 
 
-def main() -> int:
-    data = record()
+def square_of_errors(n_seeds: int) -> dict[str, Callable]:
+    """DQN's equations with the fault: targets [B, 1] minus predictions [B] make a square [B, B] of errors.
+
+    Every prediction is pulled towards every target of its batch, so all of them end in the targets' middle. The agent
+    hands over y - q and refuses other shapes, so the target is remembered, and q taken back out of the error.
+    """
+    from rlcourse.functional import targets
+
+    seen = {}
+
+    def double_q_target(*arguments: Any) -> Any:
+        seen["y"] = targets.double_q_target.body(*arguments)
+        return seen["y"]
+
+    def huber_loss(error: Any, delta: float) -> Any:
+        y = seen["y"].view(n_seeds, -1, 1)
+        q = (seen["y"] - error).view(n_seeds, 1, -1)
+        return targets.huber_loss.body(y - q, delta).mean(dim=1).flatten()
+
+    return {"double_q_target": double_q_target, "huber_loss": huber_loss}
+
+
+def dqn_curves(n_seeds: int = 8, evaluations: int = 16, **changes: Any) -> dict[str, ndarray]:
+    """What DQN does on CartPole, and what it believes; changes: of its config or its equations."""
+    import gymnasium
+    import torch
+
+    from rlcourse.agents.dqn import DQN
+    from rlcourse.loop import train
+
+    config = dqn_config(**{name: value for name, value in changes.items() if not callable(value)})
+    equations = {name: value for name, value in changes.items() if callable(value)}
+    agent = DQN(gymnasium.make("CartPole-v1"), n_seeds, 0, config, **equations)
+    level, spread = [], []
+
+    @torch.no_grad()
+    def look(steps: int) -> None:
+        newest = (agent.buffer.added - 1 - np.arange(500)) % agent.buffer.capacity
+        best = agent.q(agent.online, agent.buffer.columns["obs"][:, newest]).amax(-1)
+        level.append(best.mean(1).numpy())
+        spread.append(best.std(1).numpy())
+
+    run = train(
+        agent, "CartPole-v1", config.total_steps, per_seed=8, evaluations=evaluations, episodes=4, after=look, seed=0
+    )
+    curves = {"return": run.returns, "level": np.array(level).T, "spread": np.array(spread).T}
+    return {"steps": run.steps} | curves
+
+
+def dqn_config(**changes: Any) -> Any:
+    from rlcourse.agents.dqn import Config
+
+    plain = {
+        "total_steps": 32_000,
+        "warm_up": 1_000,
+        "hidden": (64, 64),
+        "learning_rate": 2e-3,
+        "anneal": True,
+        "gamma": 0.98,
+        "capacity": 32_000,
+        "every": 16,
+        "target_every": 160,
+        "n_steps": 3,
+        "double": True,
+        "dueling": True,
+    }
+    return Config(**plain | changes)
+
+
+def record_ps2() -> dict[str, Any]:
+    """DQN on CartPole. The faulty one forms its loss from [B, 1] and [B]: every state ends with the same value.
+
+    The Huber loss makes that value nearly the targets' median, which looks right: most steps do not end the episode.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    recorded = {
+        "command": "python -m rlcourse.staff.silent_bug ps2",
+        "config": {"world": "CartPole-v1", "per_seed": 8, **asdict(dqn_config())},
+        "seeds": list(range(8)),
+        "versions": {
+            "rlcourse": __version__,
+            "numpy": np.__version__,
+            "torch": torch.__version__.partition("+")[0],
+            "python": platform.python_version(),
+        },
+        "shows": {
+            "return": "return of the greedy policy",
+            "level": "max_a Q: mean over 500 states",
+            "spread": "max_a Q: standard deviation over them",
+        },
+    }
+    for agent, equations in {"correct": {}, "faulty": square_of_errors(8)}.items():
+        curves = dqn_curves(**equations)
+        recorded["steps"] = curves.pop("steps").tolist()
+        recorded[agent] = {name: curve.astype(float).round(3).tolist() for name, curve in curves.items()}
+    return recorded
+
+
+RECORD = {"ps1": record_ps1, "ps2": record_ps2}
+
+
+def main(arguments: list[str]) -> int:
+    for problem_set in arguments or RECORD:
+        if problem_set not in RECORD:
+            print(f"problem set: got {problem_set!r}, expected one of {', '.join(RECORD)}", file=sys.stderr)
+            return 2
+        text = written(RECORD[problem_set]())
+        (FOLDER / f"{problem_set}_silent_bug.json").write_text(text, encoding="utf-8")
+        print(f"{problem_set}_silent_bug.json: {len(text) / 1000:.0f} kB")
+    return 0
+
+
+def written(data: dict[str, Any]) -> str:
+    """The recorded data as JSON, a seed a line."""
     lines = []
     for key, value in data.items():
-        if key in ("correct", "faulty"):  # a seed a line
+        if key in ("correct", "faulty"):
             curves = [
                 f'  "{name}": [\n' + ",\n".join(f"   {seed}" for seed in seeds) + "\n  ]"
                 for name, seeds in value.items()
@@ -75,10 +193,8 @@ def main() -> int:
             lines.append(f" {json.dumps(key)}: {json.dumps(value)}")
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     json.loads(text)
-    (FOLDER / "ps1_silent_bug.json").write_text(text, encoding="utf-8")
-    print(f"ps1_silent_bug.json: {len(text) / 1000:.0f} kB")
-    return 0
+    return text
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

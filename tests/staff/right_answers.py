@@ -1,10 +1,13 @@
-"""Right answers to problem set 1 as different people write them: each style is a whole submission, as source text.
+"""Right answers as different people write them: each style is a whole submission, as source text.
 
-`functions("loops")` runs one and gives its functions; `cells("loops")` its sources, one function each.
+`functions("loops")` runs one and gives its functions; `cells("loops")` its sources, one function each. The styles of
+problem set 1 stand here, those of problem set 2 in right_answers_ps2.py: `functions("loops", "ps2")`.
 """
 
 import ast
 from collections.abc import Callable
+
+import right_answers_ps2
 
 STYLES = {
     "loops": """
@@ -219,16 +222,20 @@ def policy_evaluation(P, R, pi, gamma):
 }
 
 
-def functions(style: str) -> dict[str, Callable]:
-    """The six functions of a style by name."""
+BY_SET = {"ps1": STYLES, "ps2": right_answers_ps2.STYLES}
+IMPORTS = {"ps1": "import numpy as np\n", "ps2": "import numpy as np\nimport torch\n"}
+
+
+def functions(style: str, problem_set: str = "ps1") -> dict[str, Callable]:
+    """The functions of a style by name."""
     namespace: dict = {}
-    exec(f"import numpy as np\n{STYLES[style]}", namespace)
-    return {name: namespace[name] for name in cells(style)}
+    exec(IMPORTS[problem_set] + BY_SET[problem_set][style], namespace)
+    return {name: namespace[name] for name in cells(style, problem_set)}
 
 
-def cells(style: str) -> dict[str, str]:
+def cells(style: str, problem_set: str = "ps1") -> dict[str, str]:
     """The source of each function of a style by name; what it imports stands first in each."""
-    source = STYLES[style].lstrip("\n")
+    source = BY_SET[problem_set][style].lstrip("\n")
     tree = ast.parse(source)
     imports = [ast.get_source_segment(source, node) for node in tree.body if isinstance(node, ast.Import)]
     return {

@@ -1,25 +1,31 @@
-"""The bank of ps1: stub, solution and every wrong version of each function; and right answers in any style."""
+"""The banks: stub, solution and every wrong version of each function; and right answers in any style."""
 
 import numpy as np
 import pytest
-from right_answers import STYLES, cells, functions
+import torch
+from right_answers import BY_SET, STYLES, cells, functions
 
 from rlcourse.agents.tabular import policy_iteration, q_iteration, q_learning
 from rlcourse.checks import check, check_data, compare
-from rlcourse.functional import tabular
 from rlcourse.graded import catalogue
 from rlcourse.mdps import grid_world, random_mdp
 from rlcourse.staff.bank import bank, entry, misconceptions
 from rlcourse.staff.check_data import FOLDER, main, write_check_data
 
-BANK = bank("ps1")
-WRONG = [(name, mistake) for name, mistakes in misconceptions("ps1").items() for mistake in mistakes]
+torch.set_num_threads(1)
+
+SETS = ("ps1", "ps2")
+BANK = {name: entry for key in SETS for name, entry in bank(key).items()}
+WRONG = [(name, mistake) for key in SETS for name, mistakes in misconceptions(key).items() for mistake in mistakes]
+ALL_STYLES = [(key, style) for key in SETS for style in BY_SET[key]]
+STYLED = [(key, style, name) for key, style in ALL_STYLES for name in bank(key)]
 
 
-def test_the_bank_holds_the_exercises_of_its_problem_set():
-    asked = {e.name for e in catalogue().values() if e.problem_set == "ps1" and e.points}
-    assert set(BANK) == asked
-    assert all(BANK[name].function is catalogue()[name].function for name in BANK)
+@pytest.mark.parametrize("key", SETS)
+def test_the_bank_holds_the_exercises_of_its_problem_set(key):
+    asked = {e.name for e in catalogue().values() if e.problem_set == key and e.points}
+    assert set(bank(key)) == asked
+    assert all(of.function is catalogue()[name].function for name, of in bank(key).items())
     assert bank("ps7") == {} or "pgql_q" in bank("ps7")
 
 
@@ -48,17 +54,16 @@ def test_every_wrong_version_is_rejected_under_its_own_hint(name, mistake):
     assert len(mistake.hint) < 110 and mistake.hint.endswith(".")
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("name", BANK)
-def test_right_answers_pass_whatever_their_style(name, style):
-    outcome = check(functions(style)[name])
+@pytest.mark.parametrize(("key", "style", "name"), STYLED)
+def test_right_answers_pass_whatever_their_style(key, style, name):
+    outcome = check(functions(style, key)[name])
     assert outcome.state == "correct", str(outcome)
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_a_style_is_a_whole_submission(style):
-    assert set(cells(style)) == set(BANK)
-    for name, source in cells(style).items():
+@pytest.mark.parametrize(("key", "style"), ALL_STYLES)
+def test_a_style_is_a_whole_submission(key, style):
+    assert set(cells(style, key)) == set(bank(key))
+    for name, source in cells(style, key).items():
         compile(source, name, "exec")
 
 
@@ -86,11 +91,15 @@ def test_right_answers_learn_as_the_librarys_do(style):
         assert compare(learned.Q, q_learning(mdp, 0.9, 400, **settings).Q) == ""
 
 
-def test_the_committed_check_data_is_what_the_bank_writes(capsys):
-    text = (FOLDER / "ps1.json").read_text(encoding="utf-8")
-    assert write_check_data("ps1") == text, "run: python -m rlcourse.staff.check_data"
-    assert len(text) < 60_000
+@pytest.mark.parametrize("key", SETS)
+def test_the_committed_check_data_is_what_the_bank_writes(key):
+    text = (FOLDER / f"{key}.json").read_text(encoding="utf-8")
+    assert write_check_data(key) == text, "run: python -m rlcourse.staff.check_data ps1 ps2"
+    assert len(text) < 80_000
     assert max(map(len, text.splitlines())) < 4_000
+
+
+def test_an_unknown_problem_set_is_named(capsys):
     assert main(["ps0"]) == 2
     assert "got 'ps0', expected one of ps1" in capsys.readouterr().err
 
@@ -103,21 +112,48 @@ def test_check_data_holds_no_wrong_output_that_is_right():
                 assert wrong != case["expected"], (name, case["about"])
 
 
-def test_public_expectations_by_hand():
+def expected(name: str, about: str = "") -> object:
+    """What check data expects in the first case of a function, or in the one that is about something."""
+    case = next(case for case in check_data()[name]["cases"] if about in case["about"])
+    return case["expected"].get("array", case["expected"].get("tensor"))
+
+
+def test_public_expectations_of_ps1_by_hand():
     """A few of them, worked out on paper: the oracle is not only compared with itself."""
-    expected = {name: data["cases"][0]["expected"]["array"] for name, data in check_data().items()}
     # chain, cell 1, right: 0.9 * (0.8 * 2.0 + 0.2 * 0)
-    assert expected["q_backup"][1] == [0.36, 1.44]
-    assert expected["greedy_policy"] == [[0, 1], [1, 0], [0, 1]]
+    assert expected("q_backup")[1] == [0.36, 1.44]
+    assert expected("greedy_policy") == [[0, 1], [1, 0], [0, 1]]
     # -2 + 0.5 * (2 + 0.9 * 3 - (-2)) = 1.35
-    assert expected["q_learning_update"] == [[1.0, 1.35], [3.0, 0.5], [-1.0, -4.0]]
-    assert expected["epsilon_greedy"] == [0.1, 0.8, 0.1]
+    assert expected("q_learning_update") == [[1.0, 1.35], [3.0, 0.5], [-1.0, -4.0]]
+    assert expected("epsilon_greedy") == [0.1, 0.8, 0.1]
     e = np.e
-    assert expected["boltzmann"] == pytest.approx([1 / (1 + e + 1 / e), e / (1 + e + 1 / e), 1 / (1 + e * e + e)])
+    assert expected("boltzmann") == pytest.approx([1 / (1 + e + 1 / e), e / (1 + e + 1 / e), 1 / (1 + e * e + e)])
     # cells x, y with right 0.5 and 0.8 * 0.7 ...: x = 0.9 (p y), y = r + 0.9 (1 - q) x
     p, q = 0.2 * 0.2 + 0.8 * 0.8, 0.3 * 0.2 + 0.7 * 0.8
     y = q / (1 - 0.81 * p * (1 - q))
-    assert expected["policy_evaluation"] == pytest.approx([0, 0.9 * p * y, y, 0])
+    assert expected("policy_evaluation") == pytest.approx([0, 0.9 * p * y, y, 0])
+
+
+def test_public_expectations_of_ps2_by_hand():
+    assert expected("td_target", "two of four") == [1 + 0.5 * 2, -0.5, 2 + 0.5 * -1, 0.25]
+    assert expected("td_target", "a network") == [0, 0, 0, 0]
+    assert expected("q_target", "two of four") == [1 + 0.5 * 2, -0.5, 2 + 0.5 * 4, 0.25]
+    # the online network chooses the actions 0, 1, 1, 0, which the target network values 1, -0.5, -2, -3
+    assert expected("double_q_target") == [1.5, -0.75, 1.0, -1.25]
+    assert expected("dueling_q")[0] == [1 + 1 - 3, 1 + 2 - 3, 1 + 6 - 3]
+    assert expected("huber_loss", "delta 2") == [0.125, 0.03125, 2 * (3 - 1), 2 * (4 - 1), 0, 0.28125]
+    # the slope, times the weights 1 to 6
+    assert expected("huber_loss", "the gradient") == [1 * 0.5, 2 * -0.25, 3 * 2, 4 * -2, 0, 6 * 0.75]
+    assert expected("priority") == [2, 1, 1, 3]
+    # N P = 25, 4, 1, 16: one over the root is 1/5, 1/2, 1, 1/4
+    assert expected("importance_weights") == pytest.approx([0.2, 0.5, 1, 0.25])
+    # first column: 1 - 0.5 + 0.25 * 6, .., the last window has one step: -0.5 + 0.5 * 16
+    assert [row[0] for row in expected("n_step_returns")] == [2, -1 + 0.25 + 0.5, 0.5 + 1 + 2, 2 - 0.25 + 4, 7.5]
+    # cut off after step 1: 1 + 0.5 * (-1) + 0.25 * 6, and -1 + 0.5 * 6
+    assert [row[0] for row in expected("n_step_returns", "cut off inside")][:2] == [2, 2]
+    # the end of the second episode: r = -0.75 lies between the atoms -1 and 0, nearer to -1
+    assert expected("categorical_projection", "the second step")[1] == [0, 0.75, 0.25, 0, 0]
+    assert expected("categorical_projection", "land on atoms")[1] == [0, 0, 0, 1, 0]
 
 
 @pytest.mark.parametrize("name", BANK)
@@ -132,5 +168,5 @@ def test_hidden_cases_are_legal_inputs_and_differ_by_seed(name, seed):
         case.ask(BANK[name].function)
 
 
-def test_the_library_function_of_each_entry_is_tabular():
-    assert all(getattr(tabular, name) is of.function for name, of in BANK.items())
+def test_no_scenario_that_ps1_asks_for_needs_torch():
+    assert {case.scenario for of in bank("ps1").values() for case in of.cases} == {"", "keeps_arguments"}

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from right_answers import STYLES, functions
+import torch
+from right_answers import BY_SET, functions
 
 from rlcourse import scenarios
 from rlcourse.agents.planning import q_iteration
@@ -10,9 +11,21 @@ from rlcourse.checks import compare
 from rlcourse.functional import tabular
 from rlcourse.scenarios import run
 from rlcourse.staff.bank import bank, entry
-from rlcourse.staff.hidden import cases_of, hidden, judge_frozen_lake, judge_slippery_grid, set_seed
+from rlcourse.staff.hidden import (
+    PROBE_VALUES,
+    cases_of,
+    hidden,
+    judge_cart_pole,
+    judge_frozen_lake,
+    judge_probes,
+    judge_slippery_grid,
+    set_seed,
+)
 
-BANK = bank("ps1")
+torch.set_num_threads(1)
+
+SETS = ("ps1", "ps2")
+BANK = {name: of for key in SETS for name, of in bank(key).items()}
 WRONG = [(name, mistake) for name, of in BANK.items() for mistake in of.misconceptions]
 SEEDS = range(20)
 
@@ -32,9 +45,9 @@ def grade(function, name, part=None):
     return ""
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_right_answers_pass_on_every_seed(style):
-    for name, function in functions(style).items():
+@pytest.mark.parametrize(("key", "style"), [(key, style) for key in SETS for style in BY_SET[key]])
+def test_right_answers_pass_on_every_seed(key, style):
+    for name, function in functions(style, key).items():
         for seed in SEEDS[:5]:
             set_seed(seed)
             assert grade(function, name) == "", f"{name}, seed {seed}"
@@ -66,6 +79,9 @@ def test_parts_give_partial_credit():
     unmasked = next(m for m in BANK["q_learning_update"].misconceptions if m.id == "no-terminal-mask")
     assert grade(unmasked.function, "q_learning_update", "values") == ""
     assert grade(unmasked.function, "q_learning_update", "edges") == unmasked.hint
+    flows = next(m for m in BANK["td_target"].misconceptions if m.id == "gradient-flows")
+    assert grade(flows.function, "td_target", "values") == ""
+    assert grade(flows.function, "td_target", "edges") == flows.hint
 
 
 def test_an_unknown_part_or_function_is_the_graders_error():
@@ -174,3 +190,95 @@ def test_a_wrong_backup_does_not_solve_frozen_lake(mistake):
     wrong = next(m for m in BANK["q_backup"].misconceptions if m.id == mistake)
     with pytest.raises(AssertionError, match="of the best one"):
         judge_frozen_lake(run("solve_frozen_lake", wrong.function, tabular.greedy_policy))
+
+
+TRICKS = ("double_q_target", "huber_loss", "dueling_q", "n_step_returns", "priority", "importance_weights")
+
+
+def solve_probes(**changes):
+    """The learned values of the probes with the library's functions, but for some."""
+    given = {name: BANK[name].function for name in ("q_target", *TRICKS)} | changes
+    return run("solve_probes", *given.values())
+
+
+def wrong(name, id):
+    return {name: next(m.function for m in BANK[name].misconceptions if m.id == id)}
+
+
+def test_probes_are_judged_by_their_exact_values():
+    exact = {probe: np.zeros((3, 3, 2)) for probe in PROBE_VALUES}
+    for probe, values in PROBE_VALUES.items():
+        for observation, q in values.items():
+            exact[probe][:, observation + 1] = q
+    judge_probes(exact)
+    judge_probes({probe: q.tolist() for probe, q in exact.items()})
+    for change, words in [
+        ({"cut off": exact["cut off"] / 2}, "cut off: Q is off by 1, expected at most 0.15"),
+        ({"plain": exact["plain"] * np.nan}, "plain: Q is off by nan"),
+        ({"plain": exact["plain"][0]}, r"plain: the values have the shape \[3, 2\], expected \[3, 3, 2\]"),
+        ({"double": None}, r"double: returned None"),
+        ({"more": 1.0}, "expected the learned values of plain, double, three steps, cut off, dueling, prioritised"),
+    ]:
+        with pytest.raises(AssertionError, match=words):
+            judge_probes(exact | change)
+    with pytest.raises(AssertionError, match="expected the learned values"):
+        judge_probes(None)
+
+
+@pytest.mark.parametrize("style", ["numpy", pytest.param("named-axes", marks=pytest.mark.slow)])
+def test_right_answers_solve_the_probes(style):
+    mine = functions(style, "ps2")
+    judge_probes(solve_probes(**{name: mine[name] for name in ("q_target", *TRICKS)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "probe"),
+    [
+        ("q_target", "no-terminal-mask", "plain"),
+        pytest.param("double_q_target", "no-discount", "double", marks=pytest.mark.slow),
+        pytest.param("n_step_returns", "rewards-not-discounted", "three steps", marks=pytest.mark.slow),
+        ("dueling_q", "mean-of-each-action", "dueling"),
+    ],
+)
+def test_a_wrong_function_fails_the_probe_that_needs_it(name, id, probe):
+    with pytest.raises(AssertionError, match=f"^{probe}: "):
+        judge_probes(solve_probes(**wrong(name, id)))
+
+
+def cart_pole_weights(seed=0, **changes):
+    from rlcourse import scenarios_dqn
+
+    given = {name: BANK[name].function for name in TRICKS} | changes
+    return scenarios_dqn.learn_cart_pole(*given.values(), seed=seed)
+
+
+def test_right_functions_learn_cart_pole_and_the_weights_are_judged():
+    weights = cart_pole_weights()
+    judge_cart_pole(weights)
+    judge_cart_pole({name: weight.astype(float).tolist() for name, weight in weights.items()})
+    name, first = next(iter(weights.items()))
+    for change, words in [
+        ({name: first * np.nan}, "the weights hold NaN or infinity"),
+        ({name: first[:7]}, "the weights are not those of eight networks as the agent has them"),
+        ({"more": first}, "the weights are not those of eight networks as the agent has them"),
+        ({name: None}, r"the weights: returned None"),
+        (
+            {name: -first for name, first in weights.items()},
+            "^[0-3] of 8 seeds reach a return of 50, expected at least 7",
+        ),
+    ]:
+        with pytest.raises(AssertionError, match=words):
+            judge_cart_pole(weights | change)
+    with pytest.raises(AssertionError, match="expected the weights of the networks by name"):
+        judge_cart_pole(None)
+
+
+def test_without_a_terminal_mask_no_seed_learns_cart_pole():
+    with pytest.raises(AssertionError, match="^0 of 8 seeds"):
+        judge_cart_pole(cart_pole_weights(**wrong("double_q_target", "no-terminal-mask")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [100, 200])
+def test_cart_pole_is_learned_from_any_seed(seed):
+    judge_cart_pole(cart_pole_weights(seed))
