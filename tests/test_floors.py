@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "rlcourse"
 FLOORS = [
-    ["", "graded", "inputs", "functional", "nets", "policies", "progress", "wire"],
+    ["", "graded", "inputs", "functional", "nets", "policies", "progress", "recurrent", "wire"],
     ["data", "envs", "mdps", "walks", "loop", "stats", "sumtree"],
     ["agents"],
     ["experiments", "plotting", "widgets", "scenarios", "scenarios_dqn", "checks"],
