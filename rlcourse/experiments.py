@@ -68,7 +68,7 @@ def built(agent: str, env: str, n_seeds: int, seed: int, config: Any) -> Any:
 def run_group(agent: str, env: str, config: Any, seeds: Sequence[int], evaluations: int, episodes: int) -> dict:
     """Train a group of neighbouring seeds side by side; the curve of each, and CPU seconds.
 
-    Where a loss becomes NaN there is no curve: "stopped" says why, and "weights" are those of the best policies, if any.
+    Where a loss becomes NaN there is no curve: "stopped" says why, "weights" are those of the best policies, or None.
     """
     import torch
 

@@ -1,6 +1,6 @@
 """A run is K seeds: seed 3 of 8 follows that seed alone. One row an agent.
 
-Products of eight seeds round otherwise than those of one. With priorities such a difference of 1e-7 sooner or later draws
+Products of eight seeds round otherwise than those of one. With priorities a difference of 1e-7 sooner or later draws
 another transition, and from there on the two runs part: 1,000 steps are about as far as that can be looked at.
 """
 
