@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 def add_run(commands: argparse._SubParsersAction) -> None:
     """The command `run`."""
     training = commands.add_parser("run", help=run.__doc__, description=run.__doc__)
-    training.add_argument("agent", help="the algorithm: a2c, cem, dqn, rainbow or reinforce")
+    training.add_argument("agent", help="the algorithm: a2c, cem, dqn, impala, rainbow or reinforce")
     training.add_argument("--env", required=True, metavar="ID", help="a Gymnasium id, such as CartPole-v1")
     training.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (default 5)")
     training.add_argument("--steps", type=int, default=50_000, help="environment steps of each seed (default 50000)")

@@ -30,7 +30,9 @@ from rlcourse.inputs import wrong
 
 AGENTS = {
     "a2c": "A2C",
+    "cem": "CEM",
     "dqn": "DQN",
+    "impala": "Impala",
     "rainbow": "Rainbow",
     "reinforce": "Reinforce",
 }  # module in rlcourse.agents: its class

@@ -64,7 +64,10 @@ def test_a_setting_that_is_none_is_named(setting, says):
 @pytest.mark.parametrize(
     "words, says",
     [
-        (["dqnn", "--env", "CartPole-v1"], "agent: got 'dqnn', expected one of a2c, cem, dqn, rainbow, reinforce"),
+        (
+            ["dqnn", "--env", "CartPole-v1"],
+            "agent: got 'dqnn', expected one of a2c, cem, dqn, impala, rainbow, reinforce",
+        ),
         (["dqn", "--env", "NoSuch-v0"], "env: got 'NoSuch-v0', expected a registered Gymnasium id"),
         (["dqn", "--env", "Pendulum-v1"], "action_space: got Box"),
         (["dqn", "--env", "CartPole-v1", "--seeds", "0"], "n_seeds: got 0, expected at least 1"),

@@ -1,0 +1,186 @@
+"""IMPALA: its lag is what it says, without lag it is A2C, a student's V-trace drives it, replay keeps seeds apart."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from rlcourse.agents import a2c, impala
+from rlcourse.agents.impala import Config, Impala
+from rlcourse.data import rollout
+from rlcourse.envs import Envs, Probe
+from rlcourse.loop import train
+
+torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
+
+SMALL = Config(
+    gamma=0.5, total_steps=4_000, hidden=(16,), learning_rate=1e-2, anneal=False, n_envs=4, n_steps=4, entropy_coef=0.0
+)
+
+
+def trained(config: Config, kind: str = "both matter", n_seeds: int = 2, steps: int | None = None, **equations):
+    learner = Impala(Probe(kind), n_seeds, 0, config, **equations)
+    train(learner, lambda: Probe(kind), steps or config.total_steps, per_seed=config.n_envs, evaluations=0)
+    return learner
+
+
+def probabilities(learner) -> torch.Tensor:
+    """pi(. | s) [K, 3, 2] for the observations -1, 0, 1."""
+    with torch.no_grad():
+        return learner.actor(torch.tensor([[-1.0], [0.0], [1.0]]).expand(learner.n_seeds, 3, 1)).softmax(-1)
+
+
+@pytest.mark.parametrize("change", [{}, {"lag": 0}, {"replay": 2}, {"c_bar": 0.0}, {"rho_bar": 2.0}], ids=str)
+def test_it_learns_what_matters(change):
+    learner = trained(dataclasses.replace(SMALL, **change))
+    pi = probabilities(learner)
+    assert (pi[:, 0, 0] > 0.9).all() and (pi[:, 2, 1] > 0.9).all()
+    with torch.no_grad():
+        values = learner.critic(torch.tensor([[-1.0], [1.0]]).expand(2, 2, 1)).squeeze(-1)
+    torch.testing.assert_close(values, torch.ones(2, 2), atol=0.15, rtol=0)
+
+
+def test_without_lag_it_is_a2c_with_the_longest_returns():
+    config = dataclasses.replace(SMALL, lag=0)
+    ours = trained(config, "two steps", steps=400)
+    fields = {field.name for field in dataclasses.fields(a2c.Config)}
+    plain = a2c.Config(**{name: getattr(config, name) for name in fields} | {"lam": 1.0})
+    theirs = a2c.A2C(Probe("two steps"), 2, 0, plain)
+    train(theirs, lambda: Probe("two steps"), 400, per_seed=4, evaluations=0)
+    for a, b in zip(ours.both.parameters(), theirs.both.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("lag", [0, 3])
+def test_each_rollout_is_learned_from_when_it_is_so_many_updates_old(lag, monkeypatch):
+    """Each rollout is marked by how many updates there had been when it was taken."""
+    learner = Impala(Probe("both matter"), 1, 0, dataclasses.replace(SMALL, lag=lag))
+    ages, plain = [], learner.learn
+
+    def looked_at(behaved):
+        ages.append(learner.updates - int(behaved.taken.rewards[0, 0]))
+        plain(behaved)
+
+    monkeypatch.setattr(learner, "learn", looked_at)
+    envs = Envs(lambda: Probe("both matter"), 1, 4, 0)
+    for _ in range(80):
+        step = envs.step(learner.act(envs.observation))
+        learner.observe(step._replace(reward=torch.full((1, 4), float(learner.updates)).numpy()))
+    assert len(ages) == 20 - lag
+    assert ages[lag:] == [lag] * (20 - 2 * lag), "but for the first ones, which are taken before there are updates"
+
+
+def test_ratios_are_those_of_the_new_policy_to_the_one_that_acted():
+    """The queue's log-probabilities, against the probabilities of a copy of the policy as it was."""
+    learner = Impala(Probe("both matter"), 2, 0, dataclasses.replace(SMALL, lag=1))
+    envs = Envs(lambda: Probe("both matter"), 2, 4, 0)
+    taken, then = [], probabilities(learner)
+    for _ in range(4):
+        taken.append(envs.step(learner.act(envs.observation)))
+        learner.observe(taken[-1])
+    with torch.no_grad():
+        for p in learner.actor.parameters():
+            p.add_(0.3)
+    now = probabilities(learner)
+    for _ in range(4):
+        learner.observe(envs.step(learner.act(envs.observation)))
+    old = rollout(taken)
+    for t in range(4):
+        for column in range(8):
+            k, s, a = column // 4, int(old.obs[t, column, 0]) + 1, int(old.action[t, column])
+            assert learner.ratios[t, column].item() == pytest.approx((now[k, s, a] / then[k, s, a]).item(), rel=1e-4)
+
+
+def test_uncorrected_takes_every_ratio_for_one():
+    learner = trained(dataclasses.replace(SMALL, corrected=False), steps=400)
+    assert (learner.ratios == 1).all()
+    learner = trained(SMALL, steps=400)
+    assert not (learner.ratios == 1).all()
+
+
+def test_replayed_rollouts_stay_with_their_seed_and_their_columns():
+    learner = Impala(Probe("both matter"), 3, 0, SMALL)
+    for n in range(5):  # rollouts whose rewards name their number and their seed
+        seeds = torch.arange(3.0).repeat_interleave(2).expand(4, 6)
+        columns = [10.0 * n + seeds] * 6
+        learner.memory.append(impala.Behaved(impala.Rollout(*columns), 10.0 * n + seeds))
+    numbers = set()
+    for _ in range(20):
+        one = learner.remembered()
+        assert torch.equal(one.taken.rewards % 10, seeds) and torch.equal(one.log_prob, one.taken.rewards)
+        numbers.add(tuple((one.taken.rewards[0] // 10).tolist()))
+    assert any(len(set(drawn)) > 1 for drawn in numbers), "each seed draws for itself"
+    joined = learner.side_by_side([one, learner.memory[0]])
+    assert joined.taken.rewards.shape == (4, 12)
+    assert torch.equal(joined.taken.rewards[0] % 10, torch.arange(3.0).repeat_interleave(4))
+    assert torch.equal(joined.taken.rewards.view(4, 3, 4)[:, :, 2:].flatten(1), seeds)
+
+
+def loop_vtrace(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
+    """As the paper's equation 1 is printed: sums of products, column by column."""
+    T, B = rewards.shape
+    vs, advantages = torch.zeros(T, B), torch.zeros(T, B)
+    for b in range(B):
+        future = [0.0 if terminated[t, b] else float(next_values[t, b]) for t in range(T)]
+        for s in range(T):
+            total, product = float(values[s, b]), 1.0
+            for t in range(s, T):
+                rho = min(rho_bar, float(ratios[t, b]))
+                total += product * rho * (float(rewards[t, b]) + gamma * future[t] - float(values[t, b]))
+                if terminated[t, b] or truncated[t, b]:
+                    break
+                product *= gamma * min(c_bar, float(ratios[t, b]))
+            vs[s, b] = total
+        for s in range(T):
+            last = s == T - 1 or terminated[s, b] or truncated[s, b]
+            follows = future[s] if last else float(vs[s + 1, b])
+            rho = min(rho_bar, float(ratios[s, b]))
+            advantages[s, b] = rho * (float(rewards[s, b]) + gamma * follows - float(values[s, b]))
+    return vs, advantages
+
+
+def test_a_students_vtrace_drives_it_to_the_same_weights():
+    config = dataclasses.replace(SMALL, lag=3, rho_bar=1.5)
+    theirs = trained(config, "two steps", steps=400, vtrace=loop_vtrace)
+    ours = trained(config, "two steps", steps=400)
+    for a, b in zip(theirs.policy.parameters(), ours.policy.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("replay", [0, 1])
+def test_seed_3_of_4_is_that_seed_alone(replay):
+    config = dataclasses.replace(SMALL, n_envs=2, lag=2, replay=replay)
+    many = Impala(Probe("both matter"), 4, 0, config)
+    alone = Impala(Probe("both matter"), 1, 3, config)
+    train(many, lambda: Probe("both matter"), 400, per_seed=2, evaluations=0, seed=0)
+    train(alone, lambda: Probe("both matter"), 400, per_seed=2, evaluations=0, seed=3)
+    for a, b in zip(many.both.parameters(), alone.both.parameters(), strict=True):
+        torch.testing.assert_close(a[3], b[0], atol=1e-4, rtol=0)
+
+
+class Breaks(Probe):
+    def step(self, action):
+        obs, _, *rest = super().step(action)
+        return obs, float("nan"), *rest
+
+
+def test_a_loss_that_is_nan_stops_with_the_step():
+    learner = Impala(Probe("constant reward"), 1, 0, SMALL)
+    with pytest.raises(FloatingPointError, match=r"NaN or infinite at step \d+: look at the rewards"):
+        train(learner, lambda: Breaks("constant reward"), 1000, per_seed=4, evaluations=0)
+
+
+def test_an_advantage_of_another_shape_is_never_broadcast():
+    with pytest.raises(
+        ValueError, match=r"vtrace: got shapes \(4, 4\) and \(4, 4, 1\) back from it, expected \(4, 4\)"
+    ):
+        trained(SMALL, n_seeds=1, vtrace=lambda r, v, *rest, **bars: (v, r.unsqueeze(-1)))
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [({"lag": -1}, "lag: got -1"), ({"rho_bar": 0.0}, "rho_bar: got 0"), ({"capacity": 0}, "capacity: got 0")],
+)
+def test_a_config_that_makes_no_sense_is_said(change, says):
+    with pytest.raises(ValueError, match=says):
+        Impala(Probe("constant reward"), 1, 0, dataclasses.replace(SMALL, **change))
