@@ -20,6 +20,11 @@ def elite_mask(scores: Tensor, fraction: float) -> Tensor:
 
     A half is rounded to the even number, as Python's round does.
 
+    .. math:: m_i = 1 \text{ where fewer than } \operatorname{round}(f N) \text{ samples come before } i,
+        \text{ else } 0
+
+    A sample comes before another if its score is larger, or equal and it stands earlier.
+
     Source: Rubinstein (1999); lecture 06.
 
     Args:

@@ -26,7 +26,10 @@ SMALL = a3c.Config(total_steps=2_000, hidden=(16,), learning_rate=1e-2, gamma=0.
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
+    """Worker processes of ours that are still running."""
+    found = psutil.Process().children(recursive=True)
+    alive = [child for child in found if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in alive if "spawn_main" in " ".join(child.cmdline())]
 
 
 def test_one_worker_alone_is_a2c_with_one_environment():
@@ -107,12 +110,13 @@ def test_when_every_worker_dies_it_says_of_what():
 
 
 CTRL_C = """
-import functools
+import functools, signal
 from rlcourse.agents import a3c
 from rlcourse.envs import Probe
 def started(processes):
     print(*(process.pid for process in processes), flush=True)
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in a shell's background has it ignored
     a3c.train(functools.partial(Probe, "both matter"), a3c.Config(total_steps=10**9, hidden=(16,)), started=started)
 """
 
@@ -150,6 +154,7 @@ def test_nothing_is_left_when_the_first_process_is_stopped(tmp_path, how):
             assert errors.rstrip().endswith("KeyboardInterrupt") and "Process SpawnProcess" not in errors
     finally:
         parent.kill()
+        parent.wait()
         for pid in running(pids):
             os.kill(pid, signal.SIGKILL)
         parent.stdout.close(), parent.stderr.close()
