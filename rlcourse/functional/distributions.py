@@ -59,8 +59,10 @@ def gaussian_kl(p_mean: Tensor, p_log_std: Tensor, q_mean: Tensor, q_log_std: Te
     Source: Kullback and Leibler (1951); lecture 10.
 
     Args:
-        p_mean, p_log_std: of p [..., D].
-        q_mean, q_log_std: of q [..., D].
+        p_mean: of p [..., D].
+        p_log_std: logarithm of p's standard deviation [..., D].
+        q_mean: of q [..., D].
+        q_log_std: logarithm of q's standard deviation [..., D].
 
     Returns:
         KL [...] >= 0, with gradient.

@@ -110,7 +110,11 @@ def lambda_returns(
     Source: Sutton and Barto (2018), section 12.1; lecture 08.
 
     Args:
-        rewards, next_values, terminated, truncated, gamma: as n_step_returns.
+        rewards: r_t [T, B].
+        next_values: V(s_{t+1}) [T, B], of the state really reached; any number where terminated.
+        terminated: d_t [T, B].
+        truncated: [T, B], where the episode was cut off.
+        gamma: discount in [0, 1], as in n_step_returns.
         lam: lambda in [0, 1].
 
     Returns:
@@ -153,7 +157,9 @@ def gae(
         rewards: r_t [T, B].
         values: V(s_t) [T, B].
         next_values: V(s_{t+1}) [T, B], of the state really reached; any number where terminated.
-        terminated, truncated, gamma: as n_step_returns.
+        terminated: d_t [T, B].
+        truncated: [T, B], where the episode was cut off.
+        gamma: discount in [0, 1], as in n_step_returns.
         lam: lambda in [0, 1]: 0 has the least variance, 1 the least bias.
 
     Returns:
@@ -205,7 +211,11 @@ def vtrace(
     Source: Espeholt et al. (2018), equation 1 and section 4.2; lecture 09.
 
     Args:
-        rewards, values, next_values, terminated, truncated: as gae.
+        rewards: r_t [T, B].
+        values: V(s_t) [T, B].
+        next_values: V(s_{t+1}) [T, B], of the state really reached; any number where terminated.
+        terminated: d_t [T, B].
+        truncated: [T, B], where the episode was cut off.
         ratios: w_t = pi(a_t | s_t) / mu(a_t | s_t) [T, B] > 0, of the learned policy and the one that acted.
         gamma: as n_step_returns.
         rho_bar: where ratios are clipped in the error, > 0; infinity clips none.
