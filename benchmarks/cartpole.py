@@ -68,6 +68,7 @@ def run_peer() -> tuple[np.ndarray, float]:
     record = {
         "command": "python benchmarks/cartpole.py",
         "config": {"steps": STEPS, "episodes": EPISODES, **ZOO},
+        "seeds": list(range(SEEDS)),
         "versions": {"python": platform.python_version(), **versions},
     }
     (folder / "config.json").write_text(json.dumps(record, indent=1) + "\n")

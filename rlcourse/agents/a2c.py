@@ -130,10 +130,15 @@ class A2C:
         targets = advantages + values.detach()
         coefficients = config.value_coef, config.entropy_coef
         loss = self.a2c_loss(log_prob, advantages, values, targets, entropy, *coefficients)
+        self.descend(loss)
+
+    def descend(self, loss: Tensor) -> None:
+        """One step of every seed down the gradient of its own mean loss."""
+        config = self.config
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is NaN or infinite at step {self.steps}: look at the rewards, the learning rate "
-                f"({config.learning_rate:g}) and the log-probabilities"
+                f"({config.learning_rate:g}) and how probable the actions taken were"
             )
         self.optimizer.zero_grad()
         (loss * self.n_seeds).backward()  # each seed gets the gradient of its own mean

@@ -20,7 +20,6 @@ from rlcourse.data import Rollout, Step, rollout
 from rlcourse.functional import returns
 from rlcourse.graded import bare
 from rlcourse.inputs import Number, wrong
-from rlcourse.nets import clip_gradients
 from rlcourse.policies import within
 
 
@@ -142,18 +141,7 @@ class Impala(a2c.A2C):
             raise wrong("vtrace", came, f"{tuple(values.shape)} twice")
         coefficients = config.value_coef, config.entropy_coef
         loss = self.a2c_loss(log_prob, advantages, values, targets, entropy, *coefficients)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss is NaN or infinite at step {self.steps}: look at the rewards, the learning rate "
-                f"({config.learning_rate:g}) and the ratios of probabilities"
-            )
-        self.optimizer.zero_grad()
-        (loss * self.n_seeds).backward()  # each seed gets the gradient of its own mean
-        clip_gradients(self.both, self.n_seeds, config.clip)
-        if config.anneal:
-            for group in self.optimizer.param_groups:
-                group["lr"] = config.learning_rate * max(0.0, 1 - self.steps / config.total_steps)
-        self.optimizer.step()
+        self.descend(loss)
         self.updates += 1
 
 
