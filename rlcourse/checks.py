@@ -144,7 +144,10 @@ def _repeats(answer: Answer, wrong: Any, right: Any) -> bool:
     Where NumPy answers inf or NaN, the same mistake written in plain Python raises.
     """
     if isinstance(right, tuple):
-        return False  # a mistake in one of several values shows in no bank yet
+        if answer.error is None and not (isinstance(answer.value, tuple | list) and len(answer.value) == len(right)):
+            return False
+        parts = answer.value if answer.error is None else (None,) * len(right)
+        return all(_repeats(Answer(part, answer.error), *pair) for part, *pair in zip(parts, wrong, right, strict=True))
     known = as_numbers(wrong)
     if answer.error is not None:
         raised = _shorten(answer.error).startswith(("OverflowError", "ZeroDivisionError"))

@@ -265,6 +265,16 @@ def test_of_several_misconceptions_the_one_that_agrees_most_is_named():
     assert checks.name_misconception([checks.Answer(3.0)] * 3, right, wrong) == ""
 
 
+def test_a_mistake_in_one_of_several_values_is_named():
+    right, wrong = [(np.zeros(2), 1.0)], [{"second": (np.zeros(2), 2.0), "both": (np.ones(2), 2.0)}]
+    for value in ((np.zeros(2), 2.0), [torch.zeros(2), 2]):
+        assert checks.name_misconception([checks.Answer(value)], right, wrong) == "second"
+    assert checks.name_misconception([checks.Answer(([1, 1], 2.0))], right, wrong) == "both"
+    for value in ((np.ones(2), 1.0), (np.zeros(2), 2.0, 0.0), 2.0, None):
+        assert checks.name_misconception([checks.Answer(value)], right, wrong) == ""
+    assert checks.name_misconception([checks.Answer(error=ZeroDivisionError("division by zero"))], right, wrong) == ""
+
+
 class Kernel:
     kernel = object()
 
