@@ -144,7 +144,8 @@ class Reinforce:
             obs[k, : len(batch[0])], actions[k, : len(batch[0])] = batch[:2]
             self.ended[k] = []
         parameters, values = self.actor(obs), self.critic(obs).squeeze(-1)
-        log_prob, entropy = self.actor.log_prob(parameters, actions), self.actor.entropy(parameters)
+        log_prob = self.actor.log_prob(parameters, actions)
+        entropy = self.actor.entropy(parameters) if config.entropy_coef > 0 else torch.zeros_like(log_prob)
 
         losses, value_losses = [], []
         for k, (_, _, to_go, t) in batches.items():  # an equation never sees K
