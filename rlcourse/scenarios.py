@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rlcourse.mdps import MDP
 
 SCENARIOS: dict[str, Callable] = {}
-NEED_TORCH = ("scenarios_dqn",)  # modules with more of them, imported only when one is asked for that is not here
+# Modules with more of them, imported only when one is asked for that is not here.
+NEED_TORCH = ("scenarios_actor_critic", "scenarios_dqn", "scenarios_policies")
 GRID = """
 S....
 .....

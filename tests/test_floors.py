@@ -10,7 +10,16 @@ FLOORS = [
     ["", "graded", "inputs", "functional", "nets", "policies", "progress", "recurrent", "wire"],
     ["data", "envs", "mdps", "walks", "loop", "stats", "sumtree"],
     ["agents"],
-    ["experiments", "plotting", "widgets", "scenarios", "scenarios_dqn", "checks"],
+    [
+        "experiments",
+        "plotting",
+        "widgets",
+        "scenarios",
+        "scenarios_actor_critic",
+        "scenarios_dqn",
+        "scenarios_policies",
+        "checks",
+    ],
     ["staff"],
     ["cli", "__main__"],
 ]

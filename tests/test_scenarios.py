@@ -116,3 +116,15 @@ def test_the_gradient_that_arrives_at_an_argument(function, which, expected):
     x, y = torch.tensor([3.0, 4.0]), torch.tensor([5.0, 7.0])
     assert run("gradient", function, which, x, y).tolist() == expected
     assert not x.requires_grad
+
+
+def test_differences_are_of_the_polynomial_and_see_whether_theta_is_kept():
+    theta, A, b, c = torch.tensor([1.0, -2.0]), torch.tensor([[2.0, 1.0], [1.0, 4.0]]), torch.ones(2), torch.ones(2)
+
+    def read(f, theta, eps):
+        return [float(f(theta)), float(f(0 * theta)), eps]
+
+    # 1 - 8, half of theta' A theta = 2 - 4 + 16, and 1 - 2
+    assert run("differences", read, theta, 0.5, A, b, c) == [-7 + 7 - 1, 0, 0.5]
+    assert run("differences_keep_theta", read, theta, 0.5, A, b, c) is True
+    assert run("differences_keep_theta", lambda f, theta, eps: f(theta.add_(eps)), theta, 0.5, A, b, c) is False

@@ -160,11 +160,29 @@ def judge_probes(values: Any, tolerance: float = 0.15) -> None:
                 raise AssertionError(f"{probe}: Q is off by {off:.2g}, expected at most {tolerance:g}")
 
 
+def _weights(weights: Any) -> dict[str, ndarray]:
+    """Weights by name that are finite numbers. Raises AssertionError in plain words."""
+    if not isinstance(weights, dict):
+        raise AssertionError("expected the weights of the networks by name")
+    try:
+        arrays = {name: as_numbers(weight) for name, weight in weights.items()}
+    except ValueError as complaint:
+        raise AssertionError(f"the weights: {complaint}") from None
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise AssertionError("the weights hold NaN or infinity")
+    return arrays
+
+
 def judge_cart_pole(weights: Any, at_least: int = 7) -> None:
     """Pass where 7 of the 8 networks balance the pole long enough, in environments of the grader's."""
     from rlcourse.functional.targets import dueling_q  # here, so that ps1 is judged without torch
     from rlcourse.scenarios_dqn import CART_POLE_RETURN, cart_pole_returns
 
+    _judge_returns(weights, lambda arrays: cart_pole_returns(arrays, dueling_q), CART_POLE_RETURN, at_least)
+
+
+def _judge_returns(weights: Any, returns_of: Callable, goal: float, at_least: int) -> None:
+    """Pass where so many of the 8 networks with these weights reach a return, in environments of the grader's."""
     if not isinstance(weights, dict):
         raise AssertionError("expected the weights of the networks by name")
     try:
@@ -174,9 +192,93 @@ def judge_cart_pole(weights: Any, at_least: int = 7) -> None:
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise AssertionError("the weights hold NaN or infinity")
     try:
-        reached = cart_pole_returns(arrays, dueling_q)
+        reached = returns_of(arrays)
     except RuntimeError:
         raise AssertionError("the weights are not those of eight networks as the agent has them") from None
+    good = int((reached >= goal).sum())
+    if good < at_least:
+        raise AssertionError(
+            f"{good} of 8 seeds reach a return of {goal:g}, expected at least {at_least}; "
+            f"the middle one reaches {np.median(reached):.0f}"
+        )
+
+
+ACTOR_CRITIC_VALUES = {  # by hand, gamma is 1/2: observation -1, 0 or 1, and what it is worth
+    "plain": {-1: -1, 1: 1},
+    "two steps": {0: 0.5, 1: 1},
+    "both matter": {-1: 1, 1: 1},
+    "entropy": {0: np.tanh(0.5)},  # the mean reward of the policy below
+    "cut off": {0: 2},  # 1 + 1/2 + 1/4 + ..: being cut off is no end
+    "lambda": {0: 0.5, 1: 1},
+}
+ACTOR_CRITIC_POLICIES = {  # the probability of action 1
+    "both matter": {-1: 0, 1: 1},
+    "entropy": {0: 1 / (1 + np.exp(-1))},  # softmax of the rewards 1 and -1 over the coefficient 2
+}
+
+
+def judge_actor_critic_probes(learned: Any, tolerance: float = 0.1) -> None:
+    """Pass where the learned values and policies of every probe world are the exact ones."""
+    if not isinstance(learned, dict) or set(learned) != set(ACTOR_CRITIC_VALUES):
+        raise AssertionError(f"expected what was learned in {', '.join(ACTOR_CRITIC_VALUES)}")
+    for probe, values in ACTOR_CRITIC_VALUES.items():
+        if not isinstance(learned[probe], dict) or set(learned[probe]) != {"value", "policy"}:
+            raise AssertionError(f"{probe}: expected a value and a policy")
+        value, policy = (_table(learned[probe][kind], f"{probe}: the {kind}") for kind in ("value", "policy"))
+        if value.shape != (3, 3) or policy.shape != (3, 3, 2):
+            came = f"{list(value.shape)} and {list(policy.shape)}"
+            raise AssertionError(f"{probe}: value and policy have the shapes {came}, expected [3, 3] and [3, 3, 2]")
+        exact = [("V", value, values), ("the policy", policy[..., 1], ACTOR_CRITIC_POLICIES.get(probe, {}))]
+        for what, table, expected in exact:
+            for observation, right in expected.items():
+                off = np.abs(table[:, observation + 1] - right).max()
+                if not off <= tolerance:
+                    raise AssertionError(f"{probe}: {what} is off by {off:.2g}, expected at most {tolerance:g}")
+
+
+def _table(numbers: Any, what: str) -> ndarray:
+    try:
+        return as_numbers(numbers)
+    except ValueError as complaint:
+        raise AssertionError(f"{what}: {complaint}") from None
+
+
+def judge_cart_pole_on_policy(weights: Any, at_least: int = 4) -> None:
+    """Pass where 4 of the 8 policies balance the pole for good, in environments of the grader's."""
+    from rlcourse.scenarios_actor_critic import CART_POLE_RETURN, policy_returns
+
+    _judge_returns(weights, policy_returns, CART_POLE_RETURN, at_least)
+
+
+def judge_small_worlds(policies: Any) -> None:
+    """Pass where the policies of elite sessions and of finite differences are worth nearly as much as the best."""
+    from rlcourse.scenarios_policies import nine_cells, sure_grid  # here, so that ps1 is judged without torch
+
+    if not isinstance(policies, dict) or set(policies) != {"sessions", "differences"}:
+        raise AssertionError("expected the policies of sessions and of differences")
+    try:
+        tables = as_numbers(policies["sessions"])
+    except ValueError as complaint:
+        raise AssertionError(f"the policies of sessions: {complaint}") from None
+    if tables.ndim != 3 or len(tables) != 3:
+        raise AssertionError(f"the policies of sessions have the shape {list(tables.shape)}, expected [3, 25, 4]")
+    named = {f"the policy of sessions, seed {seed}": (table, sure_grid(), 0.85) for seed, table in enumerate(tables)}
+    named["the policy of differences"] = policies["differences"], nine_cells(), 0.95
+    for what, (policy, mdp, share) in named.items():
+        reached = _share_of_optimal(policy, mdp, scenarios.SLIPPERY_GRID_GAMMA, what)
+        if reached < share:
+            raise AssertionError(f"{what} is worth {reached:.0%} of the best one, expected {share:.0%}")
+
+
+def judge_balance(weights: Any, at_least: int = 5) -> None:
+    """Pass where enough of the 8 policies balance the pole to the end, in environments of the grader's."""
+    from rlcourse.scenarios_policies import CART_POLE_RETURN, policy_returns
+
+    arrays = _weights(weights)
+    try:
+        reached = policy_returns(arrays)
+    except RuntimeError:
+        raise AssertionError("the weights are not those of eight policies as the agent has them") from None
     good = int((reached >= CART_POLE_RETURN).sum())
     if good < at_least:
         raise AssertionError(

@@ -8,7 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -165,7 +165,164 @@ def record_ps2() -> dict[str, Any]:
     return recorded
 
 
-RECORD = {"ps1": record_ps1, "ps2": record_ps2}
+def as_one_episode(episodes: list[tuple], gamma: float) -> list[tuple]:
+    """REINFORCE's episodes with the fault: their returns are those of a single long episode.
+
+    The return of a step then contains what the next episodes of the batch paid, as if nothing ended between them.
+    """
+    joined, following = [], 0.0
+    for obs, actions, to_go, t in reversed(episodes):
+        longer = to_go + gamma ** (len(t) - t) * following
+        joined.insert(0, (obs, actions, longer, t))
+        following = longer[0]
+    return joined
+
+
+def reinforce_curves(joins: bool = False, n_seeds: int = 8, windows: int = 12, **changes: Any) -> dict[str, ndarray]:
+    """What REINFORCE earns on CartPole, and what its updates are told that episodes are worth at their first step.
+
+    Args:
+        joins: whether it has the fault.
+        n_seeds: how many seeds.
+        windows: over how many equal stretches of training the episodes are averaged.
+        changes: of its config or its equations.
+    """
+    import gymnasium
+
+    from rlcourse.agents.reinforce import Reinforce
+    from rlcourse.loop import train
+
+    config = reinforce_config(**{name: value for name, value in changes.items() if not callable(value)})
+    equations = {name: value for name, value in changes.items() if callable(value)}
+    agent = Reinforce(gymnasium.make("CartPole-v1"), n_seeds, 0, config, **equations)
+    learn, seen = agent.learn, [[[] for _ in range(windows)] for _ in range(n_seeds)]
+
+    def look_and_learn(ready: list[int]) -> None:
+        window = (agent.steps - 1) * windows // config.total_steps
+        for k in ready:
+            if joins:
+                agent.ended[k] = as_one_episode(agent.ended[k], config.gamma)
+            seen[k][window] += [(len(t), float(to_go[0])) for _, _, to_go, t in agent.ended[k]]
+        learn(ready)
+
+    agent.learn = look_and_learn
+    train(agent, "CartPole-v1", config.total_steps, evaluations=0, seed=0)
+    means = np.array([[np.mean(episodes, axis=0) for episodes in of_seed] for of_seed in seen])
+    steps = (np.arange(windows) + 1) * config.total_steps // windows
+    return {"steps": steps, "return": means[..., 0], "told": means[..., 1]}
+
+
+def reinforce_config(**changes: Any) -> Any:
+    from rlcourse.agents.reinforce import Config
+
+    return Config(**{"baseline": "average", "n_episodes": 8, "learning_rate": 1e-2, "total_steps": 48_000} | changes)
+
+
+def record_ps3() -> dict[str, Any]:
+    """REINFORCE on CartPole. The faulty one does not stop its returns where an episode ends.
+
+    Its first steps are told more than their episodes paid in all, and a pole that falls costs them next to nothing.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    recorded = {
+        "command": "python -m rlcourse.staff.silent_bug ps3",
+        "config": {"world": "CartPole-v1", **asdict(reinforce_config())},
+        "seeds": list(range(8)),
+        "versions": {
+            "rlcourse": __version__,
+            "numpy": np.__version__,
+            "torch": torch.__version__.partition("+")[0],
+            "python": platform.python_version(),
+        },
+        "shows": {
+            "return": "what an episode paid in all",
+            "told": "G of its first step, as learned from",
+        },
+    }
+    for agent, joins in {"correct": False, "faulty": True}.items():
+        curves = reinforce_curves(joins)
+        recorded["steps"] = curves.pop("steps").tolist()
+        recorded[agent] = {name: curve.astype(float).round(2).tolist() for name, curve in curves.items()}
+    return recorded
+
+
+def teaches_the_critic_nothing(log_prob: Any, advantage: Any, value: Any, *others: Any) -> Any:
+    """A2C's loss with the fault: V was detached in place of its target, so that no gradient reaches the critic.
+
+    V stays near the 0 that it began with, every advantage is a sum of rewards, and so every action was a good one.
+    """
+    from rlcourse.functional import policy_losses
+
+    constant = value.detach() + 0 * value  # a gradient of zeros, for the agent clips what there is
+    return policy_losses.a2c_loss.body(log_prob, advantage, constant, *others)
+
+
+def a2c_curves(n_seeds: int = 8, evaluations: int = 16, **changes: Any) -> dict[str, ndarray]:
+    """What A2C does on CartPole, its entropy and its mean advantage; changes: of its config or its equations."""
+    import gymnasium
+    import torch
+
+    from rlcourse.agents.a2c import A2C
+    from rlcourse.functional import policy_losses
+    from rlcourse.loop import train
+
+    config = a2c_config(**{name: value for name, value in changes.items() if not callable(value)})
+    equations = {name: value for name, value in changes.items() if callable(value)}
+    a2c_loss = equations.pop("a2c_loss", policy_losses.a2c_loss.body)
+    advantages, entropies, curves = [], [], []
+
+    def loss(log_prob: Any, advantage: Any, value: Any, target: Any, entropy: Any, *coefficients: float) -> Any:
+        for seen, quantity in ((advantages, advantage), (entropies, entropy)):
+            seen.append(quantity.detach().unflatten(1, (n_seeds, -1)).mean(dim=(0, 2)))
+        return a2c_loss(log_prob, advantage, value, target, entropy, *coefficients)
+
+    def look(steps: int) -> None:
+        curves.append([torch.stack(seen[-100:]).mean(dim=0).numpy() for seen in (entropies, advantages)])
+
+    agent = A2C(gymnasium.make("CartPole-v1"), n_seeds, 0, config, a2c_loss=loss, **equations)
+    settings = {"per_seed": config.n_envs, "evaluations": evaluations, "episodes": 4, "after": look, "seed": 0}
+    run = train(agent, "CartPole-v1", config.total_steps, **settings)
+    entropy, advantage = np.array(curves).transpose(1, 2, 0)
+    return {"steps": run.steps, "return": run.returns, "entropy": entropy, "advantage": advantage}
+
+
+def a2c_config(**changes: Any) -> Any:
+    from rlcourse.scenarios_actor_critic import CART_POLE
+
+    return replace(CART_POLE, **changes)
+
+
+def record_ps4() -> dict[str, Any]:
+    """A2C on CartPole. In the faulty one no gradient reaches the critic: the mean advantage stays far above 0."""
+    import torch
+
+    torch.set_num_threads(1)
+    recorded = {
+        "command": "python -m rlcourse.staff.silent_bug ps4",
+        "config": {"world": "CartPole-v1", **asdict(a2c_config())},
+        "seeds": list(range(8)),
+        "versions": {
+            "rlcourse": __version__,
+            "numpy": np.__version__,
+            "torch": torch.__version__.partition("+")[0],
+            "python": platform.python_version(),
+        },
+        "shows": {
+            "return": "return of the greedy policy",
+            "entropy": "entropy of the policy: mean of 100 updates",
+            "advantage": "advantage: mean of 100 updates",
+        },
+    }
+    for agent, equations in {"correct": {}, "faulty": {"a2c_loss": teaches_the_critic_nothing}}.items():
+        curves = a2c_curves(**equations)
+        recorded["steps"] = curves.pop("steps").tolist()
+        recorded[agent] = {name: curve.astype(float).round(3).tolist() for name, curve in curves.items()}
+    return recorded
+
+
+RECORD = {"ps1": record_ps1, "ps2": record_ps2, "ps3": record_ps3, "ps4": record_ps4}
 
 
 def main(arguments: list[str]) -> int:

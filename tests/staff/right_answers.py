@@ -1,13 +1,15 @@
 """Right answers as different people write them: each style is a whole submission, as source text.
 
 `functions("loops")` runs one and gives its functions; `cells("loops")` its sources, one function each. The styles of
-problem set 1 stand here, those of problem set 2 in right_answers_ps2.py: `functions("loops", "ps2")`.
+problem set 1 stand here, those of later ones in right_answers_ps2.py and so on: `functions("loops", "ps2")`.
 """
 
 import ast
 from collections.abc import Callable
 
 import right_answers_ps2
+import right_answers_ps3
+import right_answers_ps4
 
 STYLES = {
     "loops": """
@@ -222,8 +224,13 @@ def policy_evaluation(P, R, pi, gamma):
 }
 
 
-BY_SET = {"ps1": STYLES, "ps2": right_answers_ps2.STYLES}
-IMPORTS = {"ps1": "import numpy as np\n", "ps2": "import numpy as np\nimport torch\n"}
+BY_SET = {
+    "ps1": STYLES,
+    "ps2": right_answers_ps2.STYLES,
+    "ps3": right_answers_ps3.STYLES,
+    "ps4": right_answers_ps4.STYLES,
+}
+IMPORTS = {key: "import numpy as np\n" + "import torch\n" * (key != "ps1") for key in BY_SET}
 
 
 def functions(style: str, problem_set: str = "ps1") -> dict[str, Callable]:

@@ -14,7 +14,7 @@ from rlcourse.staff.check_data import FOLDER, main, write_check_data
 
 torch.set_num_threads(1)
 
-SETS = ("ps1", "ps2")
+SETS = ("ps1", "ps2", "ps3", "ps4")
 BANK = {name: entry for key in SETS for name, entry in bank(key).items()}
 WRONG = [(name, mistake) for key in SETS for name, mistakes in misconceptions(key).items() for mistake in mistakes]
 ALL_STYLES = [(key, style) for key in SETS for style in BY_SET[key]]
@@ -43,7 +43,7 @@ def test_the_triple(name):
 
     assert check(stub, name).state == "not attempted"
     assert check(BANK[name].function).state == "correct"
-    assert 4 <= len(BANK[name].misconceptions) <= 8
+    assert 4 <= len(BANK[name].misconceptions) <= 10
     assert {case.part for case in BANK[name].cases} == {"values", "edges"}
 
 
@@ -94,7 +94,7 @@ def test_right_answers_learn_as_the_librarys_do(style):
 @pytest.mark.parametrize("key", SETS)
 def test_the_committed_check_data_is_what_the_bank_writes(key):
     text = (FOLDER / f"{key}.json").read_text(encoding="utf-8")
-    assert write_check_data(key) == text, "run: python -m rlcourse.staff.check_data ps1 ps2"
+    assert write_check_data(key) == text, f"run: python -m rlcourse.staff.check_data {key}"
     assert len(text) < 80_000
     assert max(map(len, text.splitlines())) < 4_000
 
@@ -154,6 +154,58 @@ def test_public_expectations_of_ps2_by_hand():
     # the end of the second episode: r = -0.75 lies between the atoms -1 and 0, nearer to -1
     assert expected("categorical_projection", "the second step")[1] == [0, 0.75, 0.25, 0, 0]
     assert expected("categorical_projection", "land on atoms")[1] == [0, 0, 0, 1, 0]
+
+
+def test_public_expectations_of_ps3_by_hand():
+    # first column: 4, -1 + 0.5 * 4, 2 + 0.5 * 1, 1 + 0.5 * 2.5
+    assert [row[0] for row in expected("discounted_returns")] == [2.25, 2.5, 1, 4]
+    assert expected("discounted_returns", "at the end alone") == [[1], [2], [4], [8]]
+    # -(4 * -0.5 + 1 * -2 + 6 * -1 + 2 * -0.25) / 4
+    assert expected("score_function_loss") == 10.5 / 4
+    assert expected("score_function_loss", "the gradient") == [-1, -0.25, -1.5, -0.5]
+    assert expected("score_function_loss", "a weight that") == [0, 0, 0, 0]
+    assert expected("optimal_baseline") == pytest.approx((8 + 8 + 1 + 54) / 14.25)
+    assert expected("optimal_baseline", "all scores are 0") == 5
+    assert np.flatnonzero(expected("elite_mask")).tolist() == [1, 3, 6]  # of the scores 5, 9, 7
+    assert np.flatnonzero(expected("elite_mask", "at the border")).tolist() == [0, 1, 2, 5]
+    # the best are (4, 1), (1, 2) and (2, -2): means 7/3 and 1/3, mean squares 7 and 3
+    mean, std = (part["tensor"] for part in check_data()["cem_refit"]["cases"][0]["expected"]["tuple"])
+    assert mean == pytest.approx([7 / 3, 1 / 3])
+    assert std == pytest.approx([(7 - 49 / 9) ** 0.5, (3 - 1 / 9) ** 0.5])
+    # A theta + b + 3 c theta^2 at (1, -0.5), and c eps^2 that a central difference adds to it: eps is 1/2
+    slopes = [2 - 0.5 + 3 + 3, 1 - 2 - 1 + 1.5]
+    assert expected("finite_difference_gradient") == [slopes[0] + 0.25, slopes[1] + 0.5]
+    assert expected("finite_difference_gradient", "no curvature") == [3, -1]
+
+
+def test_public_expectations_of_ps4_by_hand():
+    # first column, backwards: -0.5 + 0.5 * -2 = -1.5; 2 + 0.5 * (16 - 1.5) / 2 = 5.625; 0.5 + 0.5 * (8 + 5.625) / 2
+    assert expected("lambda_returns")[4][0] == -1.5
+    assert expected("lambda_returns")[3][0] == 2 + 0.25 * (16 - 1.5)
+    assert expected("lambda_returns")[2][0] == pytest.approx(0.5 + 0.25 * (8 + 5.625))
+    # the first column's episode ends at step 1, with -1; at step 0 V(s_1) = 6
+    assert [row[0] for row in expected("lambda_returns", "that end inside")][:2] == pytest.approx(
+        [1 + 0.45 * (6 - 1), -1]
+    )
+    # cut off there, it reached a state worth 7
+    assert expected("lambda_returns", "cut off inside")[1][0] == pytest.approx(-1 + 0.9 * 7)
+    # delta at step 1 is -1 - 6 at an end, -1 + 0.9 * 7 - 6 if cut off; at step 0 it is 1 + 0.9 * 6 - 4 = 2.4
+    assert [row[0] for row in expected("gae", "that end inside")][:2] == pytest.approx([2.4 - 0.45 * 7, -7])
+    assert [row[0] for row in expected("gae", "cut off inside")][:2] == pytest.approx([2.4 - 0.45 * 0.7, -0.7])
+    assert expected("entropy", "log 3") == pytest.approx([np.log(3)] * 2)
+    assert expected("entropy", "rounded to 0") == pytest.approx([np.log(2), 0], abs=1e-6)
+    # A log pi: -1, 1, -0.125, -6, 6, -0.75, mean -0.875 / 6; errors 1, 4, 0.25, 9, 1, 4; entropies sum to 2.375
+    assert expected("a2c_loss") == pytest.approx((0.875 + 0.5 * 19.25 - 0.25 * 2.375) / 6)
+    # the gradient of log pi is -A / 6, that of V is 2 c_V (V - y) / 6
+    assert expected("a2c_loss", "gradient of log_prob")[0] == pytest.approx([-2 / 6, 1 / 6])
+    assert expected("a2c_loss", "gradient of value")[0] == pytest.approx([-1 / 6, 2 / 6])
+    assert np.abs(expected("a2c_loss", "gradient of advantage")).max() == 0
+    # the last step of the first column, ratio 1.25: v = 16 + 1.25 * (-0.5 - 0.5 * 2 - 16), A is the same difference;
+    # the step before it, 0.75: v = 8 + 0.75 * (2 + 8 - 8) + 0.5 * 0.75 * (v - 16), and A looks ahead to v
+    first = next(case for case in check_data()["vtrace"]["cases"])["expected"]["tuple"]
+    vs, advantages = ([row[0] for row in part["tensor"]] for part in first)
+    assert vs[3:] == pytest.approx([8 + 1.5 - 0.375 * 21.875, 16 - 21.875])
+    assert advantages[3:] == pytest.approx([0.75 * (2 - 0.5 * 5.875 - 8), -21.875])
 
 
 @pytest.mark.parametrize("name", BANK)

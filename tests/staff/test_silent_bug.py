@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlcourse.functional import targets
+from rlcourse.functional import policy_losses, returns, targets
+from rlcourse.functional.returns import discounted_returns
 from rlcourse.scenarios import silent_bug_curves
 from rlcourse.staff import silent_bug
 
@@ -56,6 +57,45 @@ def test_no_other_answer_of_ps2_has_one_value_at_that_level(fault):
     assert not ((spread < 0.1) & (level > 20) & (level < 50)).any()
 
 
+def test_the_fault_of_ps3_counts_the_episodes_of_a_batch_as_one():
+    """The returns are those of the joined rewards; what else an episode holds stays."""
+    rewards = [torch.tensor([1.0, 2.0]), torch.tensor([4.0]), torch.tensor([-1.0, 0.5, 2.0])]
+    episodes = [(f"obs {i}", f"actions {i}", discounted_returns(r[:, None], 0.5)[:, 0]) for i, r in enumerate(rewards)]
+    joined = silent_bug.as_one_episode([(*e, torch.arange(len(e[2]))) for e in episodes], 0.5)
+    assert [(obs, actions) for obs, actions, _, _ in joined] == [e[:2] for e in episodes]
+    long = discounted_returns(torch.cat(rewards)[:, None], 0.5)[:, 0]
+    torch.testing.assert_close(torch.cat([to_go for _, _, to_go, _ in joined]), long)
+
+
+def test_the_silent_bug_of_ps3_is_told_more_than_an_episode_paid():
+    data = silent_bug_curves("ps3")
+    n = len(data["steps"])
+    assert set(data["shows"]) == {"return", "told"}
+    assert all(curves.shape == (8, n) for agent in ("correct", "faulty") for curves in data[agent].values())
+    gamma, correct, faulty = data["config"]["gamma"], data["correct"], data["faulty"]
+    assert (faulty["told"][:, :2] > 1.2 * faulty["return"][:, :2]).all(), "in every seed"
+    assert (correct["told"] < correct["return"]).all()
+    # A mean of discounted returns is at most the discounted return of the mean length (Jensen).
+    assert (correct["told"] <= (1 - gamma ** correct["return"]) / (1 - gamma) + 0.01).all()
+    assert np.median(correct["return"][:, -1]) > 2 * np.median(faulty["return"][:, -1])
+    assert (faulty["return"][:, -1] > 50).all(), "it learns something"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"gamma": 1.0},
+        {"discounted_returns": lambda rewards, gamma: discounted_returns(rewards.flip(0), gamma).flip(0)},
+        {"score_function_loss": lambda log_prob, weight: (weight.detach() * log_prob).mean()},
+        {"baseline": "none"},
+    ],
+    ids=["gamma 1", "what came before", "wrong sign", "no baseline"],
+)
+def test_no_other_answer_of_ps3_is_told_more_than_an_episode_paid(fault):
+    curves = silent_bug.reinforce_curves(n_seeds=2, windows=2, total_steps=1_600, **fault)
+    assert (curves["told"] <= curves["return"] + 1e-3).all()
+
+
 def test_the_recorder_writes_what_can_be_read_and_knows_its_names(capsys, monkeypatch, tmp_path):
     data = {"seeds": [0, 1], "correct": {"a": [[1, 2], [3, 4]]}, "faulty": {"a": [[0, 0], [0, 0]]}}
     monkeypatch.setattr(silent_bug, "FOLDER", tmp_path)
@@ -64,3 +104,47 @@ def test_the_recorder_writes_what_can_be_read_and_knows_its_names(capsys, monkey
     assert json.loads((tmp_path / "ps2_silent_bug.json").read_text()) == data
     assert silent_bug.main(["ps9"]) == 2
     assert "got 'ps9', expected one of ps1, ps2" in capsys.readouterr().err
+
+
+def test_the_fault_of_ps4_is_that_no_gradient_reaches_the_critic():
+    log_prob, value, entropy = (torch.tensor([[-0.5, -1.0]]) * k for k in (1, 2, 3))
+    given = torch.tensor([[2.0, -3.0]]), torch.tensor([[1.0, 4.0]])
+    for each in (log_prob, value, entropy):
+        each.requires_grad_()
+    loss = silent_bug.teaches_the_critic_nothing(log_prob, given[0], value, given[1], entropy, 0.5, 0.25)
+    right = policy_losses.a2c_loss(log_prob, given[0], value, given[1], entropy, 0.5, 0.25)
+    assert loss.item() == pytest.approx(right.item())
+    loss.backward()
+    assert value.grad.tolist() == [[0, 0]]
+    assert log_prob.grad.tolist() == [[-1, 1.5]]
+    assert entropy.grad.tolist() == [[-0.125, -0.125]]
+
+
+def test_the_silent_bug_of_ps4_keeps_the_mean_advantage_far_above_0():
+    data = silent_bug_curves("ps4")
+    n = len(data["steps"])
+    assert set(data["shows"]) == {"return", "entropy", "advantage"}
+    assert all(curves.shape == (8, n) for agent in ("correct", "faulty") for curves in data[agent].values())
+    correct, faulty = ({name: curves[:, -1] for name, curves in data[agent].items()} for agent in ("correct", "faulty"))
+    assert (np.abs(correct["advantage"]) < 1).all() and (faulty["advantage"] > 2.5).all()
+    assert (faulty["entropy"] < 0.1).all() and (correct["entropy"] > 0.2).all(), "it commits itself too early"
+    assert np.median(correct["return"]) > 450 and (faulty["return"] < 250).all()
+
+
+def _no_minus(log_prob, advantage, *others):
+    return policy_losses.a2c_loss.body(log_prob, -advantage, *others)
+
+
+def _cut_is_end(rewards, values, next_values, terminated, truncated, gamma, lam):
+    return returns.gae.body(rewards, values, next_values, terminated | truncated, truncated, gamma, lam)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [{"a2c_loss": _no_minus}, {"lam": 0.0}, {"entropy_coef": 10.0}, {"gae": _cut_is_end}],
+    ids=["no minus", "lambda 0", "entropy 10", "truncated is terminated"],
+)
+def test_no_other_answer_of_ps4_ends_with_such_an_advantage(fault):
+    curves = silent_bug.a2c_curves(n_seeds=2, evaluations=1, total_steps=20_000, **fault)
+    assert (np.abs(curves["advantage"][:, -1]) < 2).all()
