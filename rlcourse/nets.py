@@ -73,7 +73,7 @@ def clip_gradients(network: nn.Module, n_seeds: int, limit: float | None) -> Non
     """Scale each seed's gradient down to a norm of at most `limit`; None leaves it as it is."""
     if limit is None:
         return
-    gradients = [p.grad for p in network.parameters()]
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]  # a loss may leave some out
     stacked = n_seeds > 1  # parameters of one seed may have no axis of seeds
     norms = sum(g.pow(2).flatten(1).sum(1) if stacked else g.pow(2).sum().reshape(1) for g in gradients).sqrt()
     scale = (limit / (norms + 1e-6)).clamp(max=1)

@@ -117,6 +117,10 @@ def test_gradients_are_clipped_seed_by_seed():
     assert first.grad[0, 0, 0] == pytest.approx(1.0, rel=1e-4) and first.grad[1, 0, 0] == 0.5
     clip_gradients(network, 2, None)
     assert first.grad[1, 0, 0] == 0.5
+    *_, last = network.parameters()
+    last.grad, first.grad[0, 0, 0] = None, 30.0  # no gradient where a loss leaves a parameter out
+    clip_gradients(network, 2, 1.0)
+    assert last.grad is None and first.grad[0, 0, 0] == pytest.approx(1.0, rel=1e-4)
 
 
 def test_seeds_that_step_follow_torchs_adam_and_the_others_stand_still():
