@@ -5,6 +5,7 @@ interval, the worst and the best seed, and the CPU seconds of all seeds together
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ RESULTS = Path(__file__).parents[1] / "results"
 TRICKS = {"double": True, "dueling": True, "prioritized": True, "distributional": True, "noisy": True}
 
 
-def variant(config: dict) -> str:
-    """Which tricks a configuration has; of Rainbow, which it lacks."""
+def variant(config: dict, command: str) -> str:
+    """Which tricks a configuration of DQN has; of Rainbow, which it lacks; of other agents, what was set."""
+    if config["agent"] not in ("dqn", "rainbow"):
+        return ", ".join(re.findall(r"--set '?([^\s']+)", command)) or "defaults"
     tricks = [name for name in TRICKS if config.get(name)] + (["n-step"] if config.get("n_steps", 1) > 1 else [])
     if config["agent"] != "rainbow":
         return ", ".join(tricks) or "plain"
@@ -36,9 +39,9 @@ def main() -> None:
         low, high = bootstrap_interval(final)
         cpu = np.loadtxt(record.with_name("cpu.csv"), delimiter=",", ndmin=2)[:, 2].sum()
         rows.append(
-            f"| {config['env']} | {config['agent']} | {variant(config)} | {len(final)} | {tables[0][-1, 0]:,.0f} "
-            f"| {interquartile_mean(final):.1f} [{low:.1f}, {high:.1f}] | {final.min():.1f} to {final.max():.1f} "
-            f"| {cpu:,.0f} |"
+            f"| {config['env']} | {config['agent']} | {variant(config, said['command'])} | {len(final)} "
+            f"| {tables[0][-1, 0]:,.0f} | {interquartile_mean(final):.1f} [{low:.1f}, {high:.1f}] "
+            f"| {final.min():.1f} to {final.max():.1f} | {cpu:,.0f} |"
         )
         commands.append(said["command"])
     print("| world | agent | tricks | seeds | steps | return at the end | worst to best | CPU s |")
