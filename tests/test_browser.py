@@ -47,8 +47,11 @@ GO_TO = """
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab that serves copies of the lectures without their outputs."""
-    folder, own = tmp_path_factory.mktemp("lectures"), tmp_path_factory.mktemp("settings")
+    """The address of a JupyterLab that serves copies of the lectures without their outputs, beside what they read."""
+    root, own = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("settings")
+    shutil.copytree(NOTEBOOKS.parent / "results", root / "results")
+    folder = root / "notebooks"
+    folder.mkdir()
     for path in NOTEBOOKS.glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
         for cell in notebook.cells:
@@ -61,7 +64,7 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = f"""--no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port={port} --ServerApp.port_retries=0
-        --IdentityProvider.token= --ServerApp.root_dir={folder} --LabApp.expose_app_in_browser=True
+        --IdentityProvider.token= --ServerApp.root_dir={root} --LabApp.expose_app_in_browser=True
         --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"""
     command = [sys.executable, "-m", "jupyterlab", *options.split()]
     with (own / "lab.log").open("w") as log:
@@ -102,7 +105,7 @@ def open_and_run(driver, lab: str, name: str) -> nbformat.NotebookNode:
     """The notebook after all its cells have run in the browser."""
 
     def reached(_):
-        driver.get(f"{lab}/lab/tree/{name}.ipynb?reset")
+        driver.get(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
         return True
 
     def finished(_):
@@ -126,6 +129,26 @@ def test_every_cell_runs(lab, browser, name):
     assert outputs
     assert [(cell, o.evalue) for cell, o in outputs if o.output_type == "error"] == []
     assert [(cell, o.text) for cell, o in outputs if o.get("name") == "stderr"] == []
+    widget = next((cell.id for cell in notebook.cells if cell.id.endswith("-widget")), None)
+    if widget:
+        with screenshot(browser, f"{name}-widget"):
+            assert_a_slider_redraws(browser, widget)
+
+
+def assert_a_slider_redraws(driver, widget: str) -> None:
+    """Move the first slider of a cell by its arrow keys: the picture becomes another one."""
+    driver.execute_script(GO_TO, widget)
+
+    def picture() -> str:
+        return driver.find_element(By.CSS_SELECTOR, "img.widget-image").get_attribute("src")
+
+    def moved(_) -> bool:  # a key that comes while the cell scrolls into view is lost: press again
+        driver.find_element(By.CSS_SELECTOR, ".noUi-handle").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        return picture() != before
+
+    before = wait(driver, lambda _: picture())
+    driver.execute_script("document.querySelector('img.widget-image').scrollIntoView({block: 'center'})")
+    wait(driver, moved)
 
 
 def test_the_grid_answers_to_clicks(lab, browser):
