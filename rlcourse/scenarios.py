@@ -19,6 +19,8 @@ from numpy import ndarray
 from rlcourse import wire
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from rlcourse.mdps import MDP
 
 SCENARIOS: dict[str, Callable] = {}
@@ -70,6 +72,20 @@ def keeps_arguments(function: Callable, *arguments: Any) -> bool:
     before = json.dumps(wire.encode(arguments))
     function(*arguments)
     return json.dumps(wire.encode(arguments)) == before
+
+
+def as_tensor(returned: Any) -> "Tensor":
+    """What a student's function returned, a tensor, an array or a list, in single precision and without gradient."""
+    import torch  # here, so that ps1 needs NumPy alone
+
+    if isinstance(returned, list | tuple):
+        returned = np.array([np.asarray(row, float) for row in returned])
+    return torch.as_tensor(returned, dtype=torch.float32).detach()
+
+
+def in_tensors(function: Callable) -> Callable[..., "Tensor"]:
+    """A student's function, as an agent calls it that wants tensors."""
+    return lambda *arguments: as_tensor(function(*arguments))
 
 
 def frozen_lake() -> "MDP":

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import gymnasium
-import numpy as np
 import torch
 from numpy import ndarray
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch import Tensor
 from rlcourse.agents.a2c import A2C, Config
 from rlcourse.envs import Probe
 from rlcourse.loop import evaluate, train
-from rlcourse.scenarios import scenario
+from rlcourse.scenarios import in_tensors, scenario
 
 _PROBE = Config(
     gamma=0.5,
@@ -44,18 +43,6 @@ CART_POLE = Config(
 CART_POLE_RETURN = 475.0  # what a seed has to reach: where CartPole-v1 counts as solved
 
 
-def _tensors(function: Callable) -> Callable[..., Tensor]:
-    """A student's returns or advantages, whatever they are: a tensor, an array, a list."""
-
-    def returns(*arguments: Any) -> Tensor:
-        returned = function(*arguments)
-        if isinstance(returned, list | tuple):
-            returned = np.array([np.asarray(row, float) for row in returned])
-        return torch.as_tensor(returned, dtype=torch.float32)
-
-    return returns
-
-
 @scenario
 def solve_actor_critic_probes(
     gae: Callable, entropy: Callable, a2c_loss: Callable, lambda_returns: Callable, seed: int = 0
@@ -66,13 +53,13 @@ def solve_actor_critic_probes(
     """
 
     def by_lambda(rewards: Tensor, values: Tensor, *others: Any) -> Tensor:
-        return _tensors(lambda_returns)(rewards, *others) - values
+        return in_tensors(lambda_returns)(rewards, *others) - values
 
     observations = torch.tensor([[-1.0], [0.0], [1.0]]).expand(3, 3, 1)
     learned = {}
     for name, (kind, truncates, changes) in PROBES.items():
         config = replace(_PROBE, **changes)
-        estimate = by_lambda if name == "lambda" else _tensors(gae)
+        estimate = by_lambda if name == "lambda" else in_tensors(gae)
         agent = A2C(Probe(kind), 3, seed, config, gae=estimate, entropy=entropy, a2c_loss=a2c_loss)
         train(
             agent,
@@ -94,7 +81,7 @@ def learn_cart_pole_on_policy(
 ) -> dict[str, ndarray]:
     """A2C on CartPole-v1, eight seeds side by side: the weights [8, ...] of their policies by name."""
     env = gymnasium.make("CartPole-v1")
-    agent = A2C(env, 8, seed, CART_POLE, gae=_tensors(gae), entropy=entropy, a2c_loss=a2c_loss)
+    agent = A2C(env, 8, seed, CART_POLE, gae=in_tensors(gae), entropy=entropy, a2c_loss=a2c_loss)
     train(agent, "CartPole-v1", CART_POLE.total_steps, per_seed=CART_POLE.n_envs, evaluations=0, seed=seed)
     return {name: weight.numpy() for name, weight in agent.actor.state_dict().items()}
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rlcourse.agents.dqn import DQN, Config
 from rlcourse.envs import Probe
 from rlcourse.loop import evaluate, train
-from rlcourse.scenarios import scenario
+from rlcourse.scenarios import in_tensors, scenario
 
 _PROBE = Config(
     total_steps=500,
@@ -76,18 +76,6 @@ def _copy_whole(target: nn.Module, online: nn.Module, tau: float) -> None:
     target.load_state_dict(online.state_dict())
 
 
-def _tensors(function: Callable) -> Callable[..., Tensor]:
-    """A student's target, whatever it returns: a tensor, an array, a list."""
-
-    def target(*arguments: Any) -> Tensor:
-        returned = function(*arguments)
-        if isinstance(returned, list | tuple):
-            returned = np.array([np.asarray(row, float) for row in returned])
-        return torch.as_tensor(returned, dtype=torch.float32)
-
-    return target
-
-
 def _equations(
     double_q_target: Callable,
     huber_loss: Callable,
@@ -97,12 +85,12 @@ def _equations(
     importance_weights: Callable,
 ) -> dict[str, Callable]:
     return {
-        "double_q_target": _tensors(double_q_target),
+        "double_q_target": in_tensors(double_q_target),
         "huber_loss": huber_loss,
         "dueling_q": dueling_q,
-        "n_step_returns": _tensors(n_step_returns),
-        "priority": _tensors(priority),
-        "importance_weights": _tensors(importance_weights),
+        "n_step_returns": in_tensors(n_step_returns),
+        "priority": in_tensors(priority),
+        "importance_weights": in_tensors(importance_weights),
         "polyak_update": _copy_whole,
     }
 
@@ -113,7 +101,7 @@ def solve_probes(q_target: Callable, *others: Callable, seed: int = 0) -> dict[s
 
     others: double_q_target, huber_loss, dueling_q, n_step_returns, priority, importance_weights.
     """
-    equations = _equations(*others) | {"q_target": _tensors(q_target)}
+    equations = _equations(*others) | {"q_target": in_tensors(q_target)}
     observations = np.tile(np.array([[-1.0], [0.0], [1.0]]), (3, 1, 1))
     values = {}
     for name, (kind, truncates, tricks) in PROBES.items():

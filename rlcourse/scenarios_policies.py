@@ -19,7 +19,7 @@ from rlcourse.agents.reinforce import Config, Reinforce
 from rlcourse.functional import tabular
 from rlcourse.loop import evaluate, train
 from rlcourse.mdps import MDP, grid_world
-from rlcourse.scenarios import GRID, SLIPPERY_GRID_GAMMA, scenario
+from rlcourse.scenarios import GRID, SLIPPERY_GRID_GAMMA, as_tensor, in_tensors, scenario
 
 SEARCH = CEMConfig(population=40, fraction=0.15, total_steps=100_000)
 REINFORCE = Config(baseline="optimal", n_episodes=4, n_envs=4, learning_rate=5e-3, total_steps=80_000)
@@ -56,17 +56,6 @@ def differences_keep_theta(
     return torch.equal(theta, before)
 
 
-def _tensor(returned: Any) -> Tensor:
-    """What a student's function returned, a tensor, an array or a list, without gradient."""
-    if isinstance(returned, list | tuple):
-        returned = np.array([np.asarray(row, float) for row in returned])
-    return torch.as_tensor(returned, dtype=torch.float32).detach()
-
-
-def _tensors(function: Callable) -> Callable[..., Tensor]:
-    return lambda *arguments: _tensor(function(*arguments))
-
-
 def nine_cells() -> MDP:
     """Nine cells with a pit in the middle, in which one move in five slips to a side."""
     return grid_world(NINE_CELLS, slip=0.2, name="nine cells")
@@ -84,7 +73,7 @@ def search_small_worlds(
     """Policies found without a gradient of one's own: "sessions" [3 seeds, 25, 4], "differences" [9, 4]."""
 
     def mask(scores: Tensor, fraction: float) -> ndarray:
-        return _tensor(elite_mask(scores, fraction)).numpy().astype(bool)
+        return as_tensor(elite_mask(scores, fraction)).numpy().astype(bool)
 
     settings = {"gamma": SLIPPERY_GRID_GAMMA, "n_sessions": 100, "max_steps": 50, "elite_mask": mask}
     sessions = [tabular_cem(sure_grid(), 25, seed=seed + k, **settings).pi for k in range(3)]
@@ -98,7 +87,7 @@ def search_small_worlds(
 
     logits = torch.zeros(grid.R.size, dtype=torch.float64)
     for _ in range(150):
-        logits = logits + 10 * _tensor(finite_difference_gradient(value, logits, 0.01)).double()
+        logits = logits + 10 * as_tensor(finite_difference_gradient(value, logits, 0.01)).double()
     return {"sessions": np.array(sessions), "differences": logits.view(grid.R.shape).softmax(dim=-1).numpy()}
 
 
@@ -108,7 +97,7 @@ def search_cart_pole(cem_refit: Callable, seed: int = 0) -> dict[str, ndarray]:
 
     def refit(*arguments: Any) -> tuple[Tensor, Tensor]:
         mean, std = cem_refit(*arguments)
-        return _tensor(mean), _tensor(std)
+        return as_tensor(mean), as_tensor(std)
 
     agent = CEM(gymnasium.make("CartPole-v1"), 8, seed, SEARCH, cem_refit=refit)
     return _trained(agent, SEARCH, seed)
@@ -124,9 +113,9 @@ def reinforce_cart_pole(
         8,
         seed,
         REINFORCE,
-        discounted_returns=_tensors(discounted_returns),
+        discounted_returns=in_tensors(discounted_returns),
         score_function_loss=score_function_loss,
-        optimal_baseline=_tensors(optimal_baseline),
+        optimal_baseline=in_tensors(optimal_baseline),
     )
     return _trained(agent, REINFORCE, seed)
 
