@@ -66,7 +66,7 @@ tour: .venv/course.stamp ## the whole path once: train, release, grade a small c
 	$(BIN)/rlcourse tour
 
 benchmarks: .venv/dev.stamp ## time the library beside its peers; prints tables
-	@set -e; for file in benchmarks/*.py; do $(BIN)/python $$file; done
+	@set -e; for file in tabular sumtree; do $(BIN)/python benchmarks/$$file.py; done
 
 clean: ## remove .venv and everything built
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -24,7 +24,7 @@ from matplotlib import pyplot as plt
 
 from rlcourse import __version__, loop
 from rlcourse.agents import a2c, a3c
-from rlcourse.plotting import plot_curves, style
+from rlcourse.plotting import plot_curves
 from rlcourse.stats import bootstrap_interval, interquartile_mean
 
 ENV, STEPS, EVALUATIONS, EPISODES, SEEDS = "CartPole-v1", 200_000, 10, 20, 10
@@ -76,7 +76,6 @@ def main() -> None:
             curves[name].append(table[:, :2])
             seconds[name].append(table[0, 2])
     grid = np.linspace(0, STEPS, EVALUATIONS + 1)[1:]  # a worker's evaluation comes a little after its mark
-    style()
     drawn = {name: np.array([np.interp(grid, *table.T) for table in tables]) for name, tables in curves.items()}
     plot_curves(grid, drawn).figure.savefig(FOLDER / "curve.png", dpi=100, bbox_inches="tight")
     plt.close("all")

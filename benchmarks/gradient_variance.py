@@ -26,7 +26,7 @@ from rlcourse.agents.reinforce import Config, Reinforce
 from rlcourse.envs import Envs
 from rlcourse.functional.returns import discounted_returns
 from rlcourse.loop import EVALUATION_SEED, train
-from rlcourse.plotting import plot_curves, style
+from rlcourse.plotting import plot_curves
 from rlcourse.stats import bootstrap_interval, interquartile_mean
 
 ENV, SEEDS, EPISODES, CHECKPOINTS = "CartPole-v1", 10, 50, 15
@@ -36,7 +36,7 @@ NAMES = {"none": "no baseline", "average": "average return", "value": "V(s)"}
 
 @torch.no_grad()
 def play(agent: Reinforce) -> dict[str, torch.Tensor]:
-    """Whole episodes of the policy as it is, [K, T * EPISODES, ...]: what was seen, done and got, and V."""
+    """Whole episodes of the policy as it is, [K, T, EPISODES, ...]: what was seen and done, and the returns."""
     envs = Envs(ENV, agent.n_seeds, EPISODES, EVALUATION_SEED)
     explorers = [np.random.default_rng([EVALUATION_SEED + k, agent.steps]) for k in range(agent.n_seeds)]
     running, seen = np.ones(envs.shape, bool), []
@@ -105,7 +105,6 @@ def main() -> None:
     }
     (FOLDER / "config.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
-    style()
     ax = plot_curves(steps, {NAMES[name]: curve for name, curve in curves.items()}, ylabel="variance of the gradient")
     ax.set_yscale("log")
     ax.figure.savefig(FOLDER / "curve.png", dpi=100, bbox_inches="tight")

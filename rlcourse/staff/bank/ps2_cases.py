@@ -13,23 +13,14 @@ from torch import Tensor
 
 from rlcourse.functional import replay, returns, targets
 from rlcourse.staff.bank import Case, Entry, keeps_arguments
+from rlcourse.staff.bank.drawing import discount, numbers, quarters
 
 FLOWS = "a gradient flows through the target: it is an answer to learn, so cut it off with .detach()"
 STOPS = "the gradient that arrives at the arguments is not that of the equation: compute in torch, without .detach()"
 
 
-def _numbers(*values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32)
-
-
 def _flags(*values: int) -> Tensor:
     return torch.tensor(values, dtype=torch.bool)
-
-
-def _quarters(rng: Generator, *shape: int, low: float = -3, high: float = 3) -> Tensor:
-    """Random quarters, none of them 0."""
-    drawn = rng.integers(int(4 * low), int(4 * high), shape) / 4
-    return torch.tensor(np.where(drawn >= 0, drawn + 0.25, drawn), dtype=torch.float32)
 
 
 def _action_values(rng: Generator, B: int, A: int, low: float = -3) -> Tensor:
@@ -52,13 +43,9 @@ def _none(B: int) -> Tensor:
     return torch.zeros(B, dtype=torch.bool)
 
 
-def _discount(rng: Generator) -> float:
-    return round(rng.uniform(0.5, 0.9), 2)
-
-
 def _discounts(rng: Generator, B: int) -> Tensor:
     """A discount for each transition [B], as n-step windows of different lengths have."""
-    return torch.tensor(_discount(rng) ** rng.integers(1, 5, B), dtype=torch.float32)
+    return torch.tensor(discount(rng) ** rng.integers(1, 5, B), dtype=torch.float32)
 
 
 _seeded = np.random.default_rng(2)
@@ -69,20 +56,20 @@ _seeded = np.random.default_rng(2)
 
 def _draw_td_target(rng: Generator) -> Iterator[Case]:
     for B in (3, int(rng.integers(4, 8))):
-        yield Case("random steps inside episodes", (_quarters(rng, B), _none(B), _quarters(rng, B), _discount(rng)))
+        yield Case("random steps inside episodes", (quarters(rng, B), _none(B), quarters(rng, B), discount(rng)))
     for B in (4, 6):
-        step = _quarters(rng, B), _some(rng, B), _quarters(rng, B)
-        yield Case("some steps end their episode", (*step, _discount(rng)), "edges")
+        step = quarters(rng, B), _some(rng, B), quarters(rng, B)
+        yield Case("some steps end their episode", (*step, discount(rng)), "edges")
         yield Case("a discount for each transition", (*step, _discounts(rng, B)), "edges")
-    yield _td_gradient(_quarters(rng, 4), _some(rng, 4), _quarters(rng, 4), 0.9)
-    yield keeps_arguments(_quarters(rng, 4), _some(rng, 4), _quarters(rng, 4), 0.9)
+    yield _td_gradient(quarters(rng, 4), _some(rng, 4), quarters(rng, 4), 0.9)
+    yield keeps_arguments(quarters(rng, 4), _some(rng, 4), quarters(rng, 4), 0.9)
 
 
 def _td_gradient(*arguments: object) -> Case:
     return Case("next values that a network computed", (2, *arguments), "edges", "gradient", FLOWS)
 
 
-_REWARD, _VALUE, _ENDS = _numbers(1, -0.5, 2, 0.25), _numbers(2, 4, -1, 8), _flags(0, 1, 0, 1)
+_REWARD, _VALUE, _ENDS = numbers(1, -0.5, 2, 0.25), numbers(2, 4, -1, 8), _flags(0, 1, 0, 1)
 
 TD_TARGET = Entry(
     targets.td_target,
@@ -94,7 +81,7 @@ TD_TARGET = Entry(
         Case("two of four steps end their episode", (_REWARD, _ENDS, _VALUE, 0.5), "edges"),
         Case("every step ends its episode", (_REWARD, ~_none(4), _VALUE, 0.9), "edges"),
         Case("gamma 0: only the reward counts", (_REWARD, _ENDS, _VALUE, 0.0), "edges"),
-        Case("a discount for each transition", (_REWARD, _ENDS, _VALUE, _numbers(0.5, 0.25, 0.125, 0.5)), "edges"),
+        Case("a discount for each transition", (_REWARD, _ENDS, _VALUE, numbers(0.5, 0.25, 0.125, 0.5)), "edges"),
         _td_gradient(_REWARD, _ENDS, _VALUE, 0.9),
         keeps_arguments(_REWARD, _ENDS, _VALUE, 0.9),
     ),
@@ -107,21 +94,19 @@ TD_TARGET = Entry(
 
 def _draw_q_target(rng: Generator) -> Iterator[Case]:
     for B, A in ((4, 3), (int(rng.integers(5, 8)), 2)):
-        yield Case("random steps inside episodes", (_quarters(rng, B), _none(B), _action_values(rng, B, A), 0.75))
-    yield Case("as many actions as transitions", (_quarters(rng, 3), _none(3), _action_values(rng, 3, 3), 0.5))
+        yield Case("random steps inside episodes", (quarters(rng, B), _none(B), _action_values(rng, B, A), 0.75))
+    yield Case("as many actions as transitions", (quarters(rng, 3), _none(3), _action_values(rng, 3, 3), 0.5))
     for B in (4, 6):
-        step = _quarters(rng, B), _some(rng, B), _action_values(rng, B, 3)
-        yield Case("some steps end their episode", (*step, _discount(rng)), "edges")
+        step = quarters(rng, B), _some(rng, B), _action_values(rng, B, 3)
+        yield Case("some steps end their episode", (*step, discount(rng)), "edges")
         yield Case("a discount for each transition", (*step, _discounts(rng, B)), "edges")
-    yield Case(
-        "action values below 0", (_quarters(rng, 5), _some(rng, 5), _action_values(rng, 5, 3, -20), 0.9), "edges"
-    )
-    yield keeps_arguments(_quarters(rng, 4), _some(rng, 4), _action_values(rng, 4, 3), 0.9)
+    yield Case("action values below 0", (quarters(rng, 5), _some(rng, 5), _action_values(rng, 5, 3, -20), 0.9), "edges")
+    yield keeps_arguments(quarters(rng, 4), _some(rng, 4), _action_values(rng, 4, 3), 0.9)
 
 
-_NEXT_Q = _numbers((1, 2, -1), (0.5, -0.5, 0), (4, -2, 1), (-3, -1, 2))
+_NEXT_Q = numbers((1, 2, -1), (0.5, -0.5, 0), (4, -2, 1), (-3, -1, 2))
 _BELOW_0 = _NEXT_Q - 8
-_GAMMAS = _numbers(0.5, 0.25, 0.125, 0.5)
+_GAMMAS = numbers(0.5, 0.25, 0.125, 0.5)
 
 Q_TARGET = Entry(
     targets.q_target,
@@ -146,24 +131,24 @@ Q_TARGET = Entry(
 def _two_networks(rng: Generator, B: int, A: int) -> tuple[Tensor, Tensor]:
     """Action values of the target and the online network, whose best actions differ in every row."""
     of_target = _action_values(rng, B, A)
-    of_online = _quarters(rng, B, A, low=-2, high=1)
+    of_online = quarters(rng, B, A, low=-2, high=1)
     choice = (of_target.argmax(1) + torch.as_tensor(rng.integers(1, A, B))) % A
-    of_online[torch.arange(B), choice] = _quarters(rng, B, low=4, high=8)
+    of_online[torch.arange(B), choice] = quarters(rng, B, low=4, high=8)
     return of_target, of_online
 
 
 def _draw_double_q_target(rng: Generator) -> Iterator[Case]:
     for B, A in ((4, 3), (int(rng.integers(5, 8)), 4)):
-        step = _quarters(rng, B), _none(B), *_two_networks(rng, B, A)
-        yield Case("random steps inside episodes", (*step, _discount(rng)))
+        step = quarters(rng, B), _none(B), *_two_networks(rng, B, A)
+        yield Case("random steps inside episodes", (*step, discount(rng)))
     for B in (4, 6):
-        step = _quarters(rng, B), _some(rng, B), *_two_networks(rng, B, 3)
-        yield Case("some steps end their episode", (*step, _discount(rng)), "edges")
+        step = quarters(rng, B), _some(rng, B), *_two_networks(rng, B, 3)
+        yield Case("some steps end their episode", (*step, discount(rng)), "edges")
         yield Case("a discount for each transition", (*step, _discounts(rng, B)), "edges")
-    yield keeps_arguments(_quarters(rng, 4), _some(rng, 4), *_two_networks(rng, 4, 3), 0.9)
+    yield keeps_arguments(quarters(rng, 4), _some(rng, 4), *_two_networks(rng, 4, 3), 0.9)
 
 
-_ONLINE = _numbers((3, 1, 0), (-1, 2, 1), (0, 5, -4), (1, -2, -3))
+_ONLINE = numbers((3, 1, 0), (-1, 2, 1), (0, 5, -4), (1, -2, -3))
 
 DOUBLE_Q_TARGET = Entry(
     targets.double_q_target,
@@ -186,14 +171,14 @@ DOUBLE_Q_TARGET = Entry(
 
 def _draw_dueling_q(rng: Generator) -> Iterator[Case]:
     for B, A in ((4, 3), (int(rng.integers(5, 8)), 4)):
-        yield Case("random values and advantages", (_quarters(rng, B, 1), _action_values(rng, B, A)))
-    yield Case("as many actions as states", (_quarters(rng, 3, 1), _action_values(rng, 3, 3)))
-    yield Case("one state", (_quarters(rng, 1, 1), _action_values(rng, 1, 4)), "edges")
-    shifted = _action_values(rng, 4, 3) + 100 * _quarters(rng, 4, 1)
-    yield Case("advantages with a constant added", (_quarters(rng, 4, 1), shifted), "edges")
+        yield Case("random values and advantages", (quarters(rng, B, 1), _action_values(rng, B, A)))
+    yield Case("as many actions as states", (quarters(rng, 3, 1), _action_values(rng, 3, 3)))
+    yield Case("one state", (quarters(rng, 1, 1), _action_values(rng, 1, 4)), "edges")
+    shifted = _action_values(rng, 4, 3) + 100 * quarters(rng, 4, 1)
+    yield Case("advantages with a constant added", (quarters(rng, 4, 1), shifted), "edges")
     for which in (0, 1):
-        yield _dueling_gradient(which, _quarters(rng, 4, 1), _action_values(rng, 4, 3))
-    yield keeps_arguments(_quarters(rng, 4, 1), _action_values(rng, 4, 3))
+        yield _dueling_gradient(which, quarters(rng, 4, 1), _action_values(rng, 4, 3))
+    yield keeps_arguments(quarters(rng, 4, 1), _action_values(rng, 4, 3))
 
 
 def _dueling_gradient(which: int, value: Tensor, advantage: Tensor) -> Case:
@@ -201,8 +186,8 @@ def _dueling_gradient(which: int, value: Tensor, advantage: Tensor) -> Case:
     return Case(f"the gradient of {what}", (which, value, advantage), "edges", "gradient", STOPS)
 
 
-_V = _numbers((1,), (-2,), (0.5,), (4,))
-_ADVANTAGE = _numbers((1, 2, 6), (0.5, -0.5, -3), (4, -2, 1), (-3, -1, 2.5))
+_V = numbers((1,), (-2,), (0.5,), (4,))
+_ADVANTAGE = numbers((1, 2, 6), (0.5, -0.5, -3), (4, -2, 1), (-3, -1, 2.5))
 
 DUELING_Q = Entry(
     targets.dueling_q,
@@ -234,7 +219,7 @@ def _draw_huber_loss(rng: Generator) -> Iterator[Case]:
     for delta in (0.5, round(rng.uniform(2, 4), 2)):
         yield Case("small and large errors", (errors(delta), delta))
     yield Case("small and large errors, delta as it is by default", (errors(1.0),))
-    yield Case("errors of delta exactly", (_numbers(2, -2, 1.75, -2.25), 2.0), "edges")
+    yield Case("errors of delta exactly", (numbers(2, -2, 1.75, -2.25), 2.0), "edges")
     yield Case("one error", (errors(3.0)[-1:], 3.0), "edges")
     yield _huber_gradient(errors(2.0), 2.0)
     yield _huber_gradient(errors(0.5), 0.5)
@@ -245,7 +230,7 @@ def _huber_gradient(td_error: Tensor, delta: float) -> Case:
     return Case("the gradient of the error", (0, td_error, delta), "edges", "gradient", STOPS)
 
 
-_ERRORS = _numbers(0.5, -0.25, 3, -4, 0, 0.75)
+_ERRORS = numbers(0.5, -0.25, 3, -4, 0, 0.75)
 
 HUBER_LOSS = Entry(
     targets.huber_loss,
@@ -255,8 +240,8 @@ HUBER_LOSS = Entry(
         Case("delta 2", (_ERRORS, 2.0)),
         Case("delta 0.5", (_ERRORS, 0.5)),
         Case("delta left out: it is 1", (_ERRORS,), "edges"),
-        Case("errors of delta exactly", (_numbers(2, -2, 2.25, -1.75), 2.0), "edges"),
-        Case("a huge error", (_numbers(1e4, -1e4, 1), 0.5), "edges"),
+        Case("errors of delta exactly", (numbers(2, -2, 2.25, -1.75), 2.0), "edges"),
+        Case("a huge error", (numbers(1e4, -1e4, 1), 0.5), "edges"),
         _huber_gradient(_ERRORS, 2.0),
         keeps_arguments(_ERRORS, 1.0),
     ),
@@ -269,24 +254,24 @@ HUBER_LOSS = Entry(
 
 def _draw_priority(rng: Generator) -> Iterator[Case]:
     for alpha in (0.6, round(rng.uniform(0.3, 0.9), 2)):
-        yield Case("random errors", (_quarters(rng, 6), alpha, 0.25))
-    yield Case("errors of both signs", (_numbers(-4, 4, -0.5), round(rng.uniform(0.3, 0.9), 2), 0.01))
-    yield Case("no error at all", (_quarters(rng, 3) * _numbers(0, 1, 0), 0.5, 0.25), "edges")
-    yield Case("alpha 0: all alike", (_quarters(rng, 4), 0.0, 0.1), "edges")
-    yield keeps_arguments(_quarters(rng, 4), 0.6, 0.1)
+        yield Case("random errors", (quarters(rng, 6), alpha, 0.25))
+    yield Case("errors of both signs", (numbers(-4, 4, -0.5), round(rng.uniform(0.3, 0.9), 2), 0.01))
+    yield Case("no error at all", (quarters(rng, 3) * numbers(0, 1, 0), 0.5, 0.25), "edges")
+    yield Case("alpha 0: all alike", (quarters(rng, 4), 0.0, 0.1), "edges")
+    yield keeps_arguments(quarters(rng, 4), 0.6, 0.1)
 
 
 PRIORITY = Entry(
     replay.priority,
     "priority(td_error, alpha, eps)",
     (
-        Case("four errors, alpha 1/2", (_numbers(3.75, -0.75, 0.75, -8.75), 0.5, 0.25)),
-        Case("alpha 0.6", (_numbers(2, -1, 0.5), 0.6, 0.1)),
-        Case("alpha 1: in proportion to the error", (_numbers(2, -1, 0.5), 1.0, 0.5)),
-        Case("alpha 0: all alike", (_numbers(2, -1, 0.5), 0.0, 0.1), "edges"),
-        Case("no error at all", (_numbers(0, 0, 1), 0.5, 0.25), "edges"),
-        Case("eps 0", (_numbers(4, -9, 0), 0.5, 0.0), "edges"),
-        keeps_arguments(_numbers(2, -1, 0.5), 0.6, 0.1),
+        Case("four errors, alpha 1/2", (numbers(3.75, -0.75, 0.75, -8.75), 0.5, 0.25)),
+        Case("alpha 0.6", (numbers(2, -1, 0.5), 0.6, 0.1)),
+        Case("alpha 1: in proportion to the error", (numbers(2, -1, 0.5), 1.0, 0.5)),
+        Case("alpha 0: all alike", (numbers(2, -1, 0.5), 0.0, 0.1), "edges"),
+        Case("no error at all", (numbers(0, 0, 1), 0.5, 0.25), "edges"),
+        Case("eps 0", (numbers(4, -9, 0), 0.5, 0.0), "edges"),
+        keeps_arguments(numbers(2, -1, 0.5), 0.6, 0.1),
     ),
     _draw_priority,
 )
@@ -344,7 +329,7 @@ def _draw_n_step_returns(rng: Generator) -> Iterator[Case]:
         terminated, truncated = (
             _ending_at(T, B, *([(t, 0), (T - 2, B - 1)] if flag else [])) for flag in (ending, cut)
         )
-        return _quarters(rng, T, B), _quarters(rng, T, B, low=4, high=9), terminated, truncated, _discount(rng), n
+        return quarters(rng, T, B), quarters(rng, T, B, low=4, high=9), terminated, truncated, discount(rng), n
 
     T, B = int(rng.integers(5, 8)), int(rng.integers(2, 4))
     yield Case("no episode ends, n = 3", rollout(T, B, 3))
@@ -357,8 +342,8 @@ def _draw_n_step_returns(rng: Generator) -> Iterator[Case]:
     yield keeps_arguments(*rollout(T, B, 3, ending=True))
 
 
-_REWARDS = _numbers((1, 0.5), (-1, 2), (0.5, -0.5), (2, 1), (-0.5, 4))
-_VALUES = _numbers((4, 8), (6, -4), (2, 10), (8, 12), (16, 6))
+_REWARDS = numbers((1, 0.5), (-1, 2), (0.5, -0.5), (2, 1), (-0.5, 4))
+_VALUES = numbers((4, 8), (6, -4), (2, 10), (8, 12), (16, 6))
 _NEVER = _ending_at(5, 2)
 _INSIDE, _LATE = _ending_at(5, 2, (1, 0), (3, 1)), _ending_at(5, 2, (2, 1))
 
@@ -392,24 +377,22 @@ def _draw_categorical_projection(rng: Generator) -> Iterator[Case]:
     support = torch.linspace(-4, 4, 9)  # of steps 1
     for B in (3, 5):
         # Moved atoms stay inside: |r| <= 1 and gamma <= 0.7.
-        reward = _quarters(rng, B, low=-1, high=0.75)
+        reward = quarters(rng, B, low=-1, high=0.75)
         gamma = round(rng.uniform(0.55, 0.7), 2)
         yield Case("random distributions", (_distributions(rng, B, 9), reward, _none(B), gamma, support))
-    step = _distributions(rng, 4, 9), _quarters(rng, 4, low=-1, high=0.75), _some(rng, 4)
+    step = _distributions(rng, 4, 9), quarters(rng, 4, low=-1, high=0.75), _some(rng, 4)
     yield Case("some steps end their episode", (*step, 0.7, support), "edges")
     yield Case("a discount for each transition", (*step, _discounts(rng, 4) * 0.7, support), "edges")
     on_atoms = torch.tensor(rng.integers(-2, 3, 4), dtype=torch.float32)
     yield Case("atoms that land on atoms", (_distributions(rng, 4, 9), on_atoms, ~_none(4), 0.5, support), "edges")
-    beyond = _numbers(5, -5, 3, -3)
+    beyond = numbers(5, -5, 3, -3)
     yield Case("returns beyond the support", (_distributions(rng, 4, 9), beyond, _none(4), 0.9, support), "edges")
     yield keeps_arguments(*step, 0.7, support)
 
 
 _SUPPORT = torch.linspace(-2, 2, 5)
-_PROBS = _numbers(
-    (0.25, 0.25, 0.125, 0.125, 0.25), (0.5, 0.125, 0.125, 0.125, 0.125), (0.125, 0.125, 0.5, 0.125, 0.125)
-)
-_R3, _ENDS3 = _numbers(0.25, -0.75, 0.5), _flags(0, 1, 0)
+_PROBS = numbers((0.25, 0.25, 0.125, 0.125, 0.25), (0.5, 0.125, 0.125, 0.125, 0.125), (0.125, 0.125, 0.5, 0.125, 0.125))
+_R3, _ENDS3 = numbers(0.25, -0.75, 0.5), _flags(0, 1, 0)
 
 CATEGORICAL_PROJECTION = Entry(
     targets.categorical_projection,
@@ -419,9 +402,9 @@ CATEGORICAL_PROJECTION = Entry(
         Case("gamma 0.6", (_PROBS, _R3, _none(3), 0.6, _SUPPORT)),
         Case("a support that is not centred", (_PROBS, _R3 + 3, _none(3), 0.5, torch.linspace(0, 10, 5))),
         Case("the second step ends its episode", (_PROBS, _R3, _ENDS3, 0.5, _SUPPORT), "edges"),
-        Case("atoms that land on atoms", (_PROBS, _numbers(0, 1, -1), _flags(0, 1, 1), 0.5, _SUPPORT), "edges"),
-        Case("gamma 1 and no reward: nothing moves", (_PROBS, _numbers(0, 0, 0), _none(3), 1.0, _SUPPORT), "edges"),
-        Case("returns beyond the support", (_PROBS, _numbers(3, -3, 1.25), _none(3), 0.9, _SUPPORT), "edges"),
+        Case("atoms that land on atoms", (_PROBS, numbers(0, 1, -1), _flags(0, 1, 1), 0.5, _SUPPORT), "edges"),
+        Case("gamma 1 and no reward: nothing moves", (_PROBS, numbers(0, 0, 0), _none(3), 1.0, _SUPPORT), "edges"),
+        Case("returns beyond the support", (_PROBS, numbers(3, -3, 1.25), _none(3), 0.9, _SUPPORT), "edges"),
         Case("a discount for each transition", (_PROBS, _R3, _ENDS3, _GAMMAS[:3], _SUPPORT), "edges"),
         keeps_arguments(_PROBS, _R3, _ENDS3, 0.5, _SUPPORT),
     ),

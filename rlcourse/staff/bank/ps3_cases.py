@@ -13,23 +13,10 @@ from torch import Tensor
 
 from rlcourse.functional import policy_losses, returns, search
 from rlcourse.staff.bank import CHANGED, Case, Entry, keeps_arguments
+from rlcourse.staff.bank.drawing import discount, numbers, quarters
 
 WEIGHT = "a gradient flows into the weight: it is a number that was measured, so cut it off with .detach()"
 STOPS = "the gradient that arrives at log_prob is not that of the equation: compute in torch, without .detach()"
-
-
-def _numbers(*values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32)
-
-
-def _quarters(rng: Generator, *shape: int, low: float = -3, high: float = 3) -> Tensor:
-    """Random quarters, none of them 0."""
-    drawn = rng.integers(int(4 * low), int(4 * high), shape) / 4
-    return torch.tensor(np.where(drawn >= 0, drawn + 0.25, drawn), dtype=torch.float32)
-
-
-def _discount(rng: Generator) -> float:
-    return round(rng.uniform(0.5, 0.9), 2)
 
 
 # discounted_returns
@@ -37,20 +24,20 @@ def _discount(rng: Generator) -> float:
 
 def _draw_discounted_returns(rng: Generator) -> Iterator[Case]:
     for T, B in ((int(rng.integers(3, 6)), 1), (int(rng.integers(5, 8)), 2), (4, 4)):
-        yield Case("random rewards", (_quarters(rng, T, B), _discount(rng)))
-    yield Case("gamma 1: no discount", (_quarters(rng, 5, 2), 1.0), "edges")
+        yield Case("random rewards", (quarters(rng, T, B), discount(rng)))
+    yield Case("gamma 1: no discount", (quarters(rng, 5, 2), 1.0), "edges")
     late = torch.zeros(6, 2)
-    late[-1] = _quarters(rng, 2)
-    yield Case("a reward at the end alone", (late, _discount(rng)), "edges")
-    filled_up = _quarters(rng, 6, 2)
+    late[-1] = quarters(rng, 2)
+    yield Case("a reward at the end alone", (late, discount(rng)), "edges")
+    filled_up = quarters(rng, 6, 2)
     filled_up[int(rng.integers(2, 5)) :, 1] = 0
-    yield Case("a shorter episode, filled up with zeros", (filled_up, _discount(rng)), "edges")
-    yield keeps_arguments(_quarters(rng, 4, 2), 0.9)
+    yield Case("a shorter episode, filled up with zeros", (filled_up, discount(rng)), "edges")
+    yield keeps_arguments(quarters(rng, 4, 2), 0.9)
 
 
-_REWARDS = _numbers((1, -2), (2, 0.5), (-1, 4), (4, 1))
-_LATE = _numbers((0,), (0,), (0,), (8,))
-_FILLED_UP = _numbers((1, -1), (1, 2), (1, 0), (1, 0))
+_REWARDS = numbers((1, -2), (2, 0.5), (-1, 4), (4, 1))
+_LATE = numbers((0,), (0,), (0,), (8,))
+_FILLED_UP = numbers((1, -1), (1, 2), (1, 0), (1, 0))
 
 DISCOUNTED_RETURNS = Entry(
     returns.discounted_returns,
@@ -80,12 +67,12 @@ def _log_probs(rng: Generator, N: int) -> Tensor:
 
 def _draw_score_function_loss(rng: Generator) -> Iterator[Case]:
     for N in (3, int(rng.integers(4, 8))):
-        yield Case("random actions and returns", (_log_probs(rng, N), _quarters(rng, N, low=1, high=6)))
-    yield Case("returns minus a baseline", (_log_probs(rng, 5), _quarters(rng, 5)), "edges")
-    yield Case("densities, whose logarithms are above 0", (-_log_probs(rng, 4), _quarters(rng, 4)), "edges")
+        yield Case("random actions and returns", (_log_probs(rng, N), quarters(rng, N, low=1, high=6)))
+    yield Case("returns minus a baseline", (_log_probs(rng, 5), quarters(rng, 5)), "edges")
+    yield Case("densities, whose logarithms are above 0", (-_log_probs(rng, 4), quarters(rng, 4)), "edges")
     for which in (0, 1):
-        yield _loss_gradient(which, _log_probs(rng, 4), _quarters(rng, 4, low=0, high=6))
-    yield keeps_arguments(_log_probs(rng, 4), _quarters(rng, 4))
+        yield _loss_gradient(which, _log_probs(rng, 4), quarters(rng, 4, low=0, high=6))
+    yield keeps_arguments(_log_probs(rng, 4), quarters(rng, 4))
 
 
 def _loss_gradient(which: int, log_prob: Tensor, weight: Tensor) -> Case:
@@ -93,7 +80,7 @@ def _loss_gradient(which: int, log_prob: Tensor, weight: Tensor) -> Case:
     return Case(about, (which, log_prob, weight), "edges", "gradient", (STOPS, WEIGHT)[which])
 
 
-_LOG_PROB, _WEIGHT = _numbers(-0.5, -2, -1, -0.25), _numbers(4, 1, 6, 2)
+_LOG_PROB, _WEIGHT = numbers(-0.5, -2, -1, -0.25), numbers(4, 1, 6, 2)
 
 SCORE_FUNCTION_LOSS = Entry(
     policy_losses.score_function_loss,
@@ -121,7 +108,7 @@ def _draw_optimal_baseline(rng: Generator) -> Iterator[Case]:
         """Squared scores in whole numbers with at least two different ones among them, and returns."""
         score_sq = rng.integers(1, 9, N)
         score_sq[:2] = 1, 9
-        return torch.tensor(rng.permutation(score_sq), dtype=torch.float32), _quarters(rng, N, low=low, high=high)
+        return torch.tensor(rng.permutation(score_sq), dtype=torch.float32), quarters(rng, N, low=low, high=high)
 
     for N in (3, int(rng.integers(4, 8))):
         yield Case("random scores and returns", samples(N))
@@ -129,11 +116,11 @@ def _draw_optimal_baseline(rng: Generator) -> Iterator[Case]:
     certain = samples(5)
     certain[0][int(rng.integers(5))] = 0
     yield Case("a score of 0", certain, "edges")
-    yield Case("all scores are 0", (torch.zeros(4), _quarters(rng, 4, low=1, high=9)), "edges")
+    yield Case("all scores are 0", (torch.zeros(4), quarters(rng, 4, low=1, high=9)), "edges")
     yield keeps_arguments(*samples(4))
 
 
-_SCORE_SQ, _RETURNS = _numbers(1, 4, 0.25, 9), _numbers(8, 2, 4, 6)
+_SCORE_SQ, _RETURNS = numbers(1, 4, 0.25, 9), numbers(8, 2, 4, 6)
 
 OPTIMAL_BASELINE = Entry(
     policy_losses.optimal_baseline,
@@ -143,7 +130,7 @@ OPTIMAL_BASELINE = Entry(
         Case("three samples", (_SCORE_SQ[1:], _RETURNS[:3])),
         Case("small scores", (_SCORE_SQ / 64, _RETURNS)),
         Case("returns of both signs", (_SCORE_SQ, _RETURNS - 5), "edges"),
-        Case("a score of 0", (_numbers(1, 0, 4), _RETURNS[1:]), "edges"),
+        Case("a score of 0", (numbers(1, 0, 4), _RETURNS[1:]), "edges"),
         Case("one sample", (_SCORE_SQ[1:2], _RETURNS[1:2]), "edges"),
         Case("all scores are 0: the mean return", (torch.zeros(4), _RETURNS), "edges"),
         keeps_arguments(_SCORE_SQ, _RETURNS),
@@ -177,8 +164,8 @@ def _draw_elite_mask(rng: Generator) -> Iterator[Case]:
     yield keeps_arguments(_different(rng, 10), 0.3)
 
 
-_SCORES = _numbers(-2, 5, 1, 9, 3, -1, 7, 0, 2, 4)
-_LEVEL = _numbers(0, 1, 0, 0, 0, 1, 0, 0, 0, 0)
+_SCORES = numbers(-2, 5, 1, 9, 3, -1, 7, 0, 2, 4)
+_LEVEL = numbers(0, 1, 0, 0, 0, 1, 0, 0, 0, 0)
 
 ELITE_MASK = Entry(
     search.elite_mask,
@@ -205,7 +192,7 @@ ELITE_MASK = Entry(
 def _draw_cem_refit(rng: Generator) -> Iterator[Case]:
     def generation(N: int, D: int) -> tuple[Tensor, Tensor]:
         """Samples, and scores of which no two are alike."""
-        return _quarters(rng, N, D), _different(rng, N)
+        return quarters(rng, N, D), _different(rng, N)
 
     for N, D, n_elite in ((6, 2, 3), (8, 3, 4), (int(rng.integers(9, 13)), 2, 5)):
         yield Case("random samples", (*generation(N, D), n_elite, 0.125))
@@ -213,14 +200,14 @@ def _draw_cem_refit(rng: Generator) -> Iterator[Case]:
     samples[scores.argsort()[-3:], 0] = 1.5
     yield Case("an elite that agrees in one parameter", (samples, scores, 3, 0.5), "edges")
     yield Case("a least deviation of 0", (*generation(8, 2), 3, 0.0), "edges")
-    level = _numbers(1, 1, 0, 1, 1, 0, 2)
-    yield Case("equal scores at the border", (_quarters(rng, 7, 2), level, 3, 0.125), "edges")
+    level = numbers(1, 1, 0, 1, 1, 0, 2)
+    yield Case("equal scores at the border", (quarters(rng, 7, 2), level, 3, 0.125), "edges")
     yield Case("all samples are elite", (*generation(5, 2), 5, 0.125), "edges")
     yield keeps_arguments(*generation(6, 2), 3, 0.25)
 
 
-_SAMPLES = _numbers((1, 2), (-3, 0), (2, -2), (4, 1), (0, 5), (-1, -4))
-_OF_SAMPLES = _numbers(5, -2, 4, 7, 1, 0)
+_SAMPLES = numbers((1, 2), (-3, 0), (2, -2), (4, 1), (0, 5), (-1, -4))
+_OF_SAMPLES = numbers(5, -2, 4, 7, 1, 0)
 
 CEM_REFIT = Entry(
     search.cem_refit,
@@ -233,7 +220,7 @@ CEM_REFIT = Entry(
         Case("a least deviation of 0", (_SAMPLES, _OF_SAMPLES, 3, 0.0), "edges"),
         Case("an elite of one", (_SAMPLES, _OF_SAMPLES, 1, 0.25), "edges"),
         Case("all samples are elite", (_SAMPLES, _OF_SAMPLES, 6, 0.125), "edges"),
-        Case("equal scores at the border", (_SAMPLES, _numbers(0, 1, 0, 1, 1, 2), 3, 0.125), "edges"),
+        Case("equal scores at the border", (_SAMPLES, numbers(0, 1, 0, 1, 1, 2), 3, 0.125), "edges"),
         keeps_arguments(_SAMPLES, _OF_SAMPLES, 3, 0.25),
     ),
     _draw_cem_refit,
@@ -251,23 +238,23 @@ def _differences(about: str, *arguments: object, part: str = "values") -> Case:
 def _draw_finite_difference_gradient(rng: Generator) -> Iterator[Case]:
     def polynomial(D: int) -> tuple[Tensor, Tensor, Tensor]:
         """Curvature of every parameter, each pair coupled, and a cubic term: no mistake goes unseen."""
-        A = _quarters(rng, D, D, low=0.5, high=3)
-        return A + A.T, _quarters(rng, D), _quarters(rng, D, low=1, high=3)
+        A = quarters(rng, D, D, low=0.5, high=3)
+        return A + A.T, quarters(rng, D), quarters(rng, D, low=1, high=3)
 
     for D, eps in ((2, 0.5), (int(rng.integers(3, 5)), 0.25)):
-        yield _differences("a random polynomial", _quarters(rng, D), eps, *polynomial(D))
-    yield _differences("a large step", _quarters(rng, 3), 2.0, *polynomial(3))
-    yield _differences("one parameter", _quarters(rng, 1), 0.5, *polynomial(1), part="edges")
-    small = [x.double() for x in (_quarters(rng, 3), *polynomial(3))]
+        yield _differences("a random polynomial", quarters(rng, D), eps, *polynomial(D))
+    yield _differences("a large step", quarters(rng, 3), 2.0, *polynomial(3))
+    yield _differences("one parameter", quarters(rng, 1), 0.5, *polynomial(1), part="edges")
+    small = [x.double() for x in (quarters(rng, 3), *polynomial(3))]
     yield _differences("a small step", small[0], 0.0625, *small[1:], part="edges")
-    yield _keeps_theta(_quarters(rng, 3), 0.5, *polynomial(3))
+    yield _keeps_theta(quarters(rng, 3), 0.5, *polynomial(3))
 
 
 def _keeps_theta(*arguments: object) -> Case:
     return Case("theta stays as it is", arguments, "edges", "differences_keep_theta", CHANGED)
 
 
-_THETA, _A, _B, _C = _numbers(1, -0.5), _numbers((2, 1), (1, 4)), _numbers(3, -1), _numbers(1, 2)
+_THETA, _A, _B, _C = numbers(1, -0.5), numbers((2, 1), (1, 4)), numbers(3, -1), numbers(1, 2)
 _SLOPE = torch.zeros(2, 2), _B, torch.zeros(2)
 
 FINITE_DIFFERENCE_GRADIENT = Entry(

@@ -6,26 +6,16 @@ another number where it ended. Numbers are quarters in single precision, so that
 
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from numpy.random import Generator
 from torch import Tensor
 
 from rlcourse.functional import policy_losses, returns
 from rlcourse.staff.bank import Case, Entry, keeps_arguments
+from rlcourse.staff.bank.drawing import numbers, quarters
 
 STOPS = "the gradient that arrives here is not that of the equation: compute in torch, and detach only what is given"
 FLOWS = "a gradient flows into what counts as given, so that the critic learns from the wrong term: detach it"
-
-
-def _numbers(*values: object) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32)
-
-
-def _quarters(rng: Generator, *shape: int, low: float = -3, high: float = 3) -> Tensor:
-    """Random quarters, none of them 0."""
-    drawn = rng.integers(int(4 * low), int(4 * high), shape) / 4
-    return torch.tensor(np.where(drawn >= 0, drawn + 0.25, drawn), dtype=torch.float32)
 
 
 def _at(T: int, B: int, *places: tuple[int, int]) -> Tensor:
@@ -56,18 +46,18 @@ def _rollout(rng: Generator, T: int, B: int, *, ending: bool = False, cut: bool 
     terminated, truncated = (_at(T, B, *places) if flag else _at(T, B) for flag in (ending, cut))
     if ending and cut:  # the first column's episode ends, the last column's is cut off
         terminated, truncated = _at(T, B, places[0]), _at(T, B, places[1])
-    V = _quarters(rng, T + 1, B, low=4, high=9)
-    reached = _quarters(rng, T, B, low=10, high=14)
-    return _quarters(rng, T, B), V[:-1], _next(V, terminated | truncated, reached), terminated, truncated
+    V = quarters(rng, T + 1, B, low=4, high=9)
+    reached = quarters(rng, T, B, low=10, high=14)
+    return quarters(rng, T, B), V[:-1], _next(V, terminated | truncated, reached), terminated, truncated
 
 
 def _without_values(rollout: tuple) -> tuple:
     return rollout[0], *rollout[2:]
 
 
-_REWARDS = _numbers((1, 0.5), (-1, 2), (0.5, -0.5), (2, 1), (-0.5, 4))
-_V = _numbers((4, 8), (6, -4), (2, 10), (8, 12), (16, 6), (-2, 5))
-_REACHED = _numbers((3, 9), (7, 1), (-6, 20), (10, -3), (1, 14))
+_REWARDS = numbers((1, 0.5), (-1, 2), (0.5, -0.5), (2, 1), (-0.5, 4))
+_V = numbers((4, 8), (6, -4), (2, 10), (8, 12), (16, 6), (-2, 5))
+_REACHED = numbers((3, 9), (7, 1), (-6, 20), (10, -3), (1, 14))
 _NEVER = _at(5, 2)
 _INSIDE, _LATE, _LAST = _at(5, 2, (1, 0), (3, 1)), _at(5, 2, (2, 1)), _at(5, 2, (4, 0), (4, 1))
 
@@ -162,17 +152,17 @@ def _entropy_gradient(logits: Tensor) -> Case:
 def _draw_entropy(rng: Generator) -> Iterator[Case]:
     N = int(rng.integers(4, 7))
     for A in (3, 4):
-        yield Case("random policies", (_quarters(rng, N, A),))
-    yield Case("as many actions as states", (_quarters(rng, 3, 3),))
-    yield Case("large logits", (_quarters(rng, N, 3) + 100,), "edges")
-    hopeless = _quarters(rng, N, 4)
+        yield Case("random policies", (quarters(rng, N, A),))
+    yield Case("as many actions as states", (quarters(rng, 3, 3),))
+    yield Case("large logits", (quarters(rng, N, 3) + 100,), "edges")
+    hopeless = quarters(rng, N, 4)
     hopeless[:, int(rng.integers(4))] = -300.0
     yield Case("an action whose probability is rounded to 0", (hopeless,), "edges")
-    yield _entropy_gradient(_quarters(rng, N, 3))
-    yield keeps_arguments(_quarters(rng, N, 3))
+    yield _entropy_gradient(quarters(rng, N, 3))
+    yield keeps_arguments(quarters(rng, N, 3))
 
 
-_LOGITS = _numbers((1, 2, -1), (0.5, -0.5, 0), (0, -2, 1), (-3, -1, 2))
+_LOGITS = numbers((1, 2, -1), (0.5, -0.5, 0), (0, -2, 1), (-3, -1, 2))
 
 ENTROPY = Entry(
     policy_losses.entropy,
@@ -181,9 +171,9 @@ ENTROPY = Entry(
         Case("four states, three actions", (_LOGITS,)),
         Case("as many actions as states", (_LOGITS[:3],)),
         Case("two actions", (_LOGITS[:, :2],)),
-        Case("all actions alike: log 3", (_numbers((0, 0, 0), (2, 2, 2)),)),
+        Case("all actions alike: log 3", (numbers((0, 0, 0), (2, 2, 2)),)),
         Case("large logits", (_LOGITS + 100,), "edges"),
-        Case("an action whose probability is rounded to 0", (_numbers((0, -300, 0), (500, 1, 2)),), "edges"),
+        Case("an action whose probability is rounded to 0", (numbers((0, -300, 0), (500, 1, 2)),), "edges"),
         Case("one state", (_LOGITS[:1],), "edges"),
         _entropy_gradient(_LOGITS),
         keeps_arguments(_LOGITS),
@@ -206,9 +196,9 @@ def _a2c_gradient(name: str, *arguments: object) -> Case:
 def _draw_a2c_loss(rng: Generator) -> Iterator[Case]:
     def batch(T: int, B: int) -> tuple:
         """Everything but the coefficients [T, B]; advantages are what the critic is off by."""
-        value, advantage = _quarters(rng, T, B, low=2, high=6), _quarters(rng, T, B)
+        value, advantage = quarters(rng, T, B, low=2, high=6), quarters(rng, T, B)
         log_prob, H = (torch.tensor(rng.uniform(0.1, 1, (T, B)), dtype=torch.float32) for _ in range(2))
-        return -log_prob, advantage, value, value + _quarters(rng, T, B), H
+        return -log_prob, advantage, value, value + quarters(rng, T, B), H
 
     def coefficients() -> tuple[float, float]:
         return round(rng.uniform(0.2, 0.9), 2), round(rng.uniform(0.05, 0.15), 2)
@@ -223,9 +213,9 @@ def _draw_a2c_loss(rng: Generator) -> Iterator[Case]:
     yield keeps_arguments(*batch(T, B), *coefficients())
 
 
-_LOG_PROB, _ADVANTAGE = _numbers((-0.5, -1), (-0.25, -2), (-1.5, -0.75)), _numbers((2, -1), (0.5, 3), (-4, 1))
-_H = _numbers((0.5, 0.25), (0.75, 0.5), (0.25, 0.125))
-_BATCH = _LOG_PROB, _ADVANTAGE, _V[:3], _V[:3] + _numbers((1, -2), (0.5, 3), (-1, 2)), _H
+_LOG_PROB, _ADVANTAGE = numbers((-0.5, -1), (-0.25, -2), (-1.5, -0.75)), numbers((2, -1), (0.5, 3), (-4, 1))
+_H = numbers((0.5, 0.25), (0.75, 0.5), (0.25, 0.125))
+_BATCH = _LOG_PROB, _ADVANTAGE, _V[:3], _V[:3] + numbers((1, -2), (0.5, 3), (-1, 2)), _H
 
 A2C_LOSS = Entry(
     policy_losses.a2c_loss,
@@ -268,7 +258,7 @@ def _draw_vtrace(rng: Generator) -> Iterator[Case]:
     yield keeps_arguments(*_rollout(rng, T, B, ending=True), ratios(T, B), 0.9, 1.0, 1.0)
 
 
-_RATIOS = _numbers((0.5, 4), (1.5, 0.25), (3, 0.75), (0.75, 2.5), (1.25, 0.5))
+_RATIOS = numbers((0.5, 4), (1.5, 0.25), (3, 0.75), (0.75, 2.5), (1.25, 0.5))
 _ONES = torch.ones(5, 2)
 
 VTRACE = Entry(
