@@ -23,11 +23,11 @@ endif
 endif
 
 # Progress bars print times, which no two runs share: none where printed output is compared.
-test test-all: export TQDM_DISABLE = 1
+test test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-gymnasium notebooks lint exercises tour benchmarks clean
+.PHONY: help lab test test-all test-processors test-gymnasium notebooks lint exercises tour benchmarks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,14 @@ test: lint ## check style, run the tests and every lecture; browser and slow tes
 test-all: lint ## the same with browser and slow tests, then the Gymnasium versions
 	$(BIN)/python -m pytest -n 2 --nbval tests notebooks solutions
 	$(MAKE) test-gymnasium
+
+# Intel's library of matrix products can round as other processors do: COMPATIBLE without fused multiply-add, AVX2 with.
+ELSEWHERE = tests/staff/test_bank.py tests/staff/test_build.py tests/staff/test_release.py \
+    notebooks/07_reinforce.ipynb notebooks/08_actor_critic.ipynb
+test-processors: .venv/dev.stamp ## what is stored and compared, as two kinds of processor round
+	@set -e; for kind in COMPATIBLE AVX2; do \
+	    echo "MKL_CBWR=$$kind"; MKL_CBWR=$$kind $(BIN)/python -m pytest -q -n 2 --nbval $(ELSEWHERE); \
+	done
 
 # Each version goes to a folder of its own that stands before .venv on the path; .venv stays as it was.
 test-gymnasium: .venv/dev.stamp ## run the environment tests with the oldest declared and the newest Gymnasium

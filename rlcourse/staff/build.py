@@ -45,8 +45,10 @@ def out_of_date(root: Path = ROOT, only: str | None = None) -> list[Path]:
 
 def _changes(root: Path, only: str | None) -> dict[Path, str | None]:
     """The generated files that differ from what is there: what they should hold, None where they should not be."""
-    from rlcourse.staff import guard, master, notebooks
-    from rlcourse.staff.check_data import write_check_data
+    from rlcourse.staff import check_data, guard, master, notebooks
+
+    def there(path: Path) -> str | None:
+        return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else None
 
     files: dict[Path, str | None] = {}
     faults = []
@@ -58,15 +60,16 @@ def _changes(root: Path, only: str | None) -> dict[Path, str | None]:
             faults.append(str(error))
             continue
         files[Path("exercises", folder.name, path.name)] = notebooks.text_of(exercise)
-        files[Path("rlcourse", "check_data", f"{key}.json")] = write_check_data(key)
+        numbers = Path("rlcourse", "check_data", f"{key}.json")
+        fresh = check_data.is_fresh(key, there(numbers) or "")
+        files[numbers] = there(numbers) if fresh else check_data.write_check_data(key)
         faults += guard.leaks(key, exercise, root)
     if faults:
         raise BuildError("\n".join(faults))
     if only is None:
         for path in (root / "exercises").glob("*/*.ipynb"):  # generated once, its source gone since
             files.setdefault(path.relative_to(root), None)
-    there = {path: (root / path).read_text(encoding="utf-8") if (root / path).is_file() else None for path in files}
-    return {path: text for path, text in files.items() if text != there[path]}
+    return {path: text for path, text in files.items() if text != there(path)}
 
 
 def _problem_sets(root: Path, only: str | None) -> dict[str, Path]:

@@ -1,8 +1,12 @@
 """Writes the check data of a problem set: `python -m rlcourse.staff.check_data ps1`.
 
-Numbers are rounded to 10 significant digits, so that another processor or library version writes the same bytes.
+Processors round differently: a float32 product with fused multiply-add has other last digits. So numbers are stored
+with 6 significant digits, the file carries a hash of the sources it was made from, and that hash alone says whether it
+is fresh.
 """
 
+import dataclasses
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -10,15 +14,44 @@ from typing import Any
 
 from rlcourse.checks import compare
 from rlcourse.staff.bank import Case, Entry, bank
-from rlcourse.wire import encode
+from rlcourse.wire import decode, encode
 
-FOLDER = Path(__file__).parents[1] / "check_data"
+PACKAGE = Path(__file__).parents[1]
+FOLDER = PACKAGE / "check_data"
+DIGITS = 6
+# The files behind the numbers of a problem set: its bank, the equations, the scenarios, and how they are written.
+SOURCES = (
+    "staff/bank/{}*.py",
+    "staff/bank/__init__.py",
+    "staff/bank/drawing.py",
+    "functional/*.py",
+    "scenarios*.py",
+    "staff/check_data.py",
+    "wire.py",
+)
+
+
+def sources(problem_set: str, package: Path = PACKAGE) -> str:
+    """A hash of the sources of a problem set's check data: the same on every machine, whatever ends its lines."""
+    digest = hashlib.sha256()
+    for pattern in SOURCES:
+        for path in sorted(package.glob(pattern.format(problem_set))):
+            digest.update(f"{path.relative_to(package).as_posix()}\n{path.read_text(encoding='utf-8')}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def is_fresh(problem_set: str, text: str) -> bool:
+    """Whether the text of a problem set's check data was made from the sources as they are now."""
+    try:
+        return json.loads(text).get("sources") == sources(problem_set)
+    except (ValueError, AttributeError):  # no JSON, or not a dict: half written, or by hand
+        return False
 
 
 def _rounded(data: Any) -> Any:
-    """Encoded data with every float at 10 digits; what is left of a sum that should be 0 becomes 0."""
+    """Encoded data with every float at 6 digits; what is left of a sum that should be 0 becomes 0."""
     if isinstance(data, float):
-        return 0.0 if abs(data) < 1e-12 else float(f"{data:.10g}")
+        return 0.0 if abs(data) < 1e-12 else float(f"{data:.{DIGITS}g}")
     if isinstance(data, list):
         return [_rounded(item) for item in data]
     return {key: _rounded(item) for key, item in data.items()} if isinstance(data, dict) else data
@@ -26,13 +59,15 @@ def _rounded(data: Any) -> Any:
 
 def _case(entry: Entry, case: Case) -> dict[str, Any]:
     """One case as data: what is asked, what is right, and what those misconceptions answer that are wrong on it."""
+    arguments = _rounded([encode(argument) for argument in case.arguments])
+    case = dataclasses.replace(case, arguments=tuple(map(decode, arguments)))  # those that students get
     right = case.ask(entry.function)
     answers = {mistake.id: case.ask(mistake.function) for mistake in entry.misconceptions}
     written = {"about": case.about, "part": case.part}
     written |= {"scenario": case.scenario} if case.scenario else {}
     written |= {"otherwise": case.otherwise} if case.otherwise else {}
     return written | {
-        "arguments": _rounded([encode(argument) for argument in case.arguments]),
+        "arguments": arguments,
         "expected": _rounded(encode(right)),
         "wrong": {"dict": {id: _rounded(encode(answer)) for id, answer in answers.items() if compare(answer, right)}},
     }
@@ -62,7 +97,8 @@ def write_check_data(problem_set: str) -> str:
         }
         for name, entry in bank(problem_set).items()
     }
-    return _dump({"problem_set": problem_set, "functions": functions}, levels=5) + "\n"
+    written = {"problem_set": problem_set, "sources": sources(problem_set), "functions": functions}
+    return _dump(written, levels=5) + "\n"
 
 
 def main(arguments: list[str]) -> int:

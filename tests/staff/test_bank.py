@@ -1,5 +1,8 @@
 """The banks: stub, solution and every wrong version of each function; and right answers in any style."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from rlcourse.checks import check, check_data, compare
 from rlcourse.graded import catalogue
 from rlcourse.mdps import grid_world, random_mdp
 from rlcourse.staff.bank import bank, entry, misconceptions
-from rlcourse.staff.check_data import FOLDER, main, write_check_data
+from rlcourse.staff.check_data import FOLDER, is_fresh, main, sources, write_check_data
 
 torch.set_num_threads(1)
 
@@ -94,9 +97,56 @@ def test_right_answers_learn_as_the_librarys_do(style):
 @pytest.mark.parametrize("key", SETS)
 def test_the_committed_check_data_is_what_the_bank_writes(key):
     text = (FOLDER / f"{key}.json").read_text(encoding="utf-8")
-    assert write_check_data(key) == text, f"run: python -m rlcourse.staff.check_data {key}"
+    again = f"run: python -m rlcourse.staff.check_data {key}"
+    assert is_fresh(key, text), again
+    committed, written = json.loads(text), json.loads(write_check_data(key))
+    assert alike(committed, written) == "", again
     assert len(text) < 80_000
     assert max(map(len, text.splitlines())) < 4_000
+
+
+def alike(one, other, at: str = "") -> str:
+    """Where two JSON values differ, numbers by more than another processor's rounding; "" where they do not."""
+    if isinstance(one, dict) and isinstance(other, dict) and set(one) == set(other):
+        return next(filter(None, (alike(one[key], other[key], f"{at}/{key}") for key in one)), "")
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        places = (alike(a, b, f"{at}/{n}") for n, (a, b) in enumerate(zip(one, other, strict=True)))
+        return next(filter(None, places), "")
+    if isinstance(one, float) and isinstance(other, float):
+        return "" if one == other or one == pytest.approx(other, rel=2e-5, abs=1e-6, nan_ok=True) else at
+    return "" if type(one) is type(other) and one == other else at
+
+
+def test_stored_numbers_have_at_most_six_digits():
+    def numbers(data):
+        if isinstance(data, float):
+            yield data
+        elif isinstance(data, dict | list):
+            for item in data.values() if isinstance(data, dict) else data:
+                yield from numbers(item)
+
+    for key in SETS:
+        for number in numbers(json.loads((FOLDER / f"{key}.json").read_text(encoding="utf-8"))):
+            assert not np.isfinite(number) or number == float(f"{number:.6g}")
+
+
+def test_freshness_is_a_matter_of_sources_not_of_numbers(tmp_path):
+    """Another processor's last digits are no reason to refuse; a changed bank or equation is."""
+    package = tmp_path / "rlcourse"
+    shutil.copytree(FOLDER.parent, package, ignore=shutil.ignore_patterns("__pycache__", "check_data"))
+    before = sources("ps3")
+    assert sources("ps3", package) == before
+    crlf = package / "functional" / "search.py"
+    crlf.write_bytes(crlf.read_bytes().replace(b"\n", b"\r\n"))
+    assert sources("ps3", package) == before, "a checkout with other line ends"
+    for name in ("staff/bank/ps3_cases.py", "functional/search.py"):
+        text = (package / name).read_text(encoding="utf-8")
+        (package / name).write_text(text + "# changed\n", encoding="utf-8")
+        assert sources("ps3", package) != before
+        (package / name).write_text(text, encoding="utf-8")
+    text = (FOLDER / "ps3.json").read_text(encoding="utf-8")
+    assert is_fresh("ps3", text) and is_fresh("ps3", text.replace("0.75", "0.750001"))
+    assert not any(is_fresh(key, old) for key, old in [("ps4", text), ("ps3", "{}"), ("ps3", "["), ("ps3", "[]")])
 
 
 def test_an_unknown_problem_set_is_named(capsys):
@@ -118,6 +168,11 @@ def expected(name: str, about: str = "") -> object:
     return case["expected"].get("array", case["expected"].get("tensor"))
 
 
+def near(numbers) -> object:
+    """Numbers that are stored with six digits."""
+    return pytest.approx(numbers, rel=1e-5, abs=1e-6)
+
+
 def test_public_expectations_of_ps1_by_hand():
     """A few of them, worked out on paper: the oracle is not only compared with itself."""
     # chain, cell 1, right: 0.9 * (0.8 * 2.0 + 0.2 * 0)
@@ -127,11 +182,11 @@ def test_public_expectations_of_ps1_by_hand():
     assert expected("q_learning_update") == [[1.0, 1.35], [3.0, 0.5], [-1.0, -4.0]]
     assert expected("epsilon_greedy") == [0.1, 0.8, 0.1]
     e = np.e
-    assert expected("boltzmann") == pytest.approx([1 / (1 + e + 1 / e), e / (1 + e + 1 / e), 1 / (1 + e * e + e)])
+    assert expected("boltzmann") == near([1 / (1 + e + 1 / e), e / (1 + e + 1 / e), 1 / (1 + e * e + e)])
     # cells x, y with right 0.5 and 0.8 * 0.7 ...: x = 0.9 (p y), y = r + 0.9 (1 - q) x
     p, q = 0.2 * 0.2 + 0.8 * 0.8, 0.3 * 0.2 + 0.7 * 0.8
     y = q / (1 - 0.81 * p * (1 - q))
-    assert expected("policy_evaluation") == pytest.approx([0, 0.9 * p * y, y, 0])
+    assert expected("policy_evaluation") == near([0, 0.9 * p * y, y, 0])
 
 
 def test_public_expectations_of_ps2_by_hand():
@@ -146,7 +201,7 @@ def test_public_expectations_of_ps2_by_hand():
     assert expected("huber_loss", "the gradient") == [1 * 0.5, 2 * -0.25, 3 * 2, 4 * -2, 0, 6 * 0.75]
     assert expected("priority") == [2, 1, 1, 3]
     # N P = 25, 4, 1, 16: one over the root is 1/5, 1/2, 1, 1/4
-    assert expected("importance_weights") == pytest.approx([0.2, 0.5, 1, 0.25])
+    assert expected("importance_weights") == near([0.2, 0.5, 1, 0.25])
     # first column: 1 - 0.5 + 0.25 * 6, .., the last window has one step: -0.5 + 0.5 * 16
     assert [row[0] for row in expected("n_step_returns")] == [2, -1 + 0.25 + 0.5, 0.5 + 1 + 2, 2 - 0.25 + 4, 7.5]
     # cut off after step 1: 1 + 0.5 * (-1) + 0.25 * 6, and -1 + 0.5 * 6
@@ -164,14 +219,14 @@ def test_public_expectations_of_ps3_by_hand():
     assert expected("score_function_loss") == 10.5 / 4
     assert expected("score_function_loss", "the gradient") == [-1, -0.25, -1.5, -0.5]
     assert expected("score_function_loss", "a weight that") == [0, 0, 0, 0]
-    assert expected("optimal_baseline") == pytest.approx((8 + 8 + 1 + 54) / 14.25)
+    assert expected("optimal_baseline") == near((8 + 8 + 1 + 54) / 14.25)
     assert expected("optimal_baseline", "all scores are 0") == 5
     assert np.flatnonzero(expected("elite_mask")).tolist() == [1, 3, 6]  # of the scores 5, 9, 7
     assert np.flatnonzero(expected("elite_mask", "at the border")).tolist() == [0, 1, 2, 5]
     # the best are (4, 1), (1, 2) and (2, -2): means 7/3 and 1/3, mean squares 7 and 3
     mean, std = (part["tensor"] for part in check_data()["cem_refit"]["cases"][0]["expected"]["tuple"])
-    assert mean == pytest.approx([7 / 3, 1 / 3])
-    assert std == pytest.approx([(7 - 49 / 9) ** 0.5, (3 - 1 / 9) ** 0.5])
+    assert mean == near([7 / 3, 1 / 3])
+    assert std == near([(7 - 49 / 9) ** 0.5, (3 - 1 / 9) ** 0.5])
     # A theta + b + 3 c theta^2 at (1, -0.5), and c eps^2 that a central difference adds to it: eps is 1/2
     slopes = [2 - 0.5 + 3 + 3, 1 - 2 - 1 + 1.5]
     assert expected("finite_difference_gradient") == [slopes[0] + 0.25, slopes[1] + 0.5]
@@ -182,30 +237,28 @@ def test_public_expectations_of_ps4_by_hand():
     # first column, backwards: -0.5 + 0.5 * -2 = -1.5; 2 + 0.5 * (16 - 1.5) / 2 = 5.625; 0.5 + 0.5 * (8 + 5.625) / 2
     assert expected("lambda_returns")[4][0] == -1.5
     assert expected("lambda_returns")[3][0] == 2 + 0.25 * (16 - 1.5)
-    assert expected("lambda_returns")[2][0] == pytest.approx(0.5 + 0.25 * (8 + 5.625))
+    assert expected("lambda_returns")[2][0] == near(0.5 + 0.25 * (8 + 5.625))
     # the first column's episode ends at step 1, with -1; at step 0 V(s_1) = 6
-    assert [row[0] for row in expected("lambda_returns", "that end inside")][:2] == pytest.approx(
-        [1 + 0.45 * (6 - 1), -1]
-    )
+    assert [row[0] for row in expected("lambda_returns", "that end inside")][:2] == near([1 + 0.45 * (6 - 1), -1])
     # cut off there, it reached a state worth 7
-    assert expected("lambda_returns", "cut off inside")[1][0] == pytest.approx(-1 + 0.9 * 7)
+    assert expected("lambda_returns", "cut off inside")[1][0] == near(-1 + 0.9 * 7)
     # delta at step 1 is -1 - 6 at an end, -1 + 0.9 * 7 - 6 if cut off; at step 0 it is 1 + 0.9 * 6 - 4 = 2.4
-    assert [row[0] for row in expected("gae", "that end inside")][:2] == pytest.approx([2.4 - 0.45 * 7, -7])
-    assert [row[0] for row in expected("gae", "cut off inside")][:2] == pytest.approx([2.4 - 0.45 * 0.7, -0.7])
-    assert expected("entropy", "log 3") == pytest.approx([np.log(3)] * 2)
-    assert expected("entropy", "rounded to 0") == pytest.approx([np.log(2), 0], abs=1e-6)
+    assert [row[0] for row in expected("gae", "that end inside")][:2] == near([2.4 - 0.45 * 7, -7])
+    assert [row[0] for row in expected("gae", "cut off inside")][:2] == near([2.4 - 0.45 * 0.7, -0.7])
+    assert expected("entropy", "log 3") == near([np.log(3)] * 2)
+    assert expected("entropy", "rounded to 0") == near([np.log(2), 0])
     # A log pi: -1, 1, -0.125, -6, 6, -0.75, mean -0.875 / 6; errors 1, 4, 0.25, 9, 1, 4; entropies sum to 2.375
-    assert expected("a2c_loss") == pytest.approx((0.875 + 0.5 * 19.25 - 0.25 * 2.375) / 6)
+    assert expected("a2c_loss") == near((0.875 + 0.5 * 19.25 - 0.25 * 2.375) / 6)
     # the gradient of log pi is -A / 6, that of V is 2 c_V (V - y) / 6
-    assert expected("a2c_loss", "gradient of log_prob")[0] == pytest.approx([-2 / 6, 1 / 6])
-    assert expected("a2c_loss", "gradient of value")[0] == pytest.approx([-1 / 6, 2 / 6])
+    assert expected("a2c_loss", "gradient of log_prob")[0] == near([-2 / 6, 1 / 6])
+    assert expected("a2c_loss", "gradient of value")[0] == near([-1 / 6, 2 / 6])
     assert np.abs(expected("a2c_loss", "gradient of advantage")).max() == 0
     # the last step of the first column, ratio 1.25: v = 16 + 1.25 * (-0.5 - 0.5 * 2 - 16), A is the same difference;
     # the step before it, 0.75: v = 8 + 0.75 * (2 + 8 - 8) + 0.5 * 0.75 * (v - 16), and A looks ahead to v
     first = next(case for case in check_data()["vtrace"]["cases"])["expected"]["tuple"]
     vs, advantages = ([row[0] for row in part["tensor"]] for part in first)
-    assert vs[3:] == pytest.approx([8 + 1.5 - 0.375 * 21.875, 16 - 21.875])
-    assert advantages[3:] == pytest.approx([0.75 * (2 - 0.5 * 5.875 - 8), -21.875])
+    assert vs[3:] == near([8 + 1.5 - 0.375 * 21.875, 16 - 21.875])
+    assert advantages[3:] == near([0.75 * (2 - 0.5 * 5.875 - 8), -21.875])
 
 
 @pytest.mark.parametrize("name", BANK)
