@@ -22,10 +22,11 @@ import numpy as np
 import torch
 from matplotlib import pyplot as plt
 
-from rlcourse import __version__, loop
+from rlcourse import __version__
 from rlcourse.agents import a2c, a3c
-from rlcourse.plotting import plot_curves
-from rlcourse.stats import bootstrap_interval, interquartile_mean
+from rlcourse.pictures.curves import plot_curves
+from rlcourse.records.stats import bootstrap_interval, interquartile_mean
+from rlcourse.training import loop
 
 ENV, STEPS, EVALUATIONS, EPISODES, SEEDS = "CartPole-v1", 200_000, 10, 20, 10
 FOLDER = Path(__file__).parents[1] / "results" / "a3c"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rlcourse.stats import bootstrap_interval, interquartile_mean
+from rlcourse.records.stats import bootstrap_interval, interquartile_mean
 
 SEEDS, EPISODES = 10, 20
 RESULTS = Path(__file__).parents[1] / "results"

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from rlcourse import __version__
-from rlcourse.envs import Envs
-from rlcourse.experiments import PACKAGES, built, configured
-from rlcourse.loop import train
+from rlcourse.records.run import PACKAGES, built, configured
+from rlcourse.training.loop import train
+from rlcourse.worlds.envs import Envs
 
 ENV, SEEDS, STEPS, EVALUATIONS, EPISODES = "CartPole-v1", 10, 25_000, 25, 10
 BASE = ["hidden=(64,64)"]

@@ -23,11 +23,11 @@ from matplotlib import pyplot as plt
 
 from rlcourse import __version__
 from rlcourse.agents.reinforce import Config, Reinforce
-from rlcourse.envs import Envs
 from rlcourse.functional.returns import discounted_returns
-from rlcourse.loop import EVALUATION_SEED, train
-from rlcourse.plotting import plot_curves
-from rlcourse.stats import bootstrap_interval, interquartile_mean
+from rlcourse.pictures.curves import plot_curves
+from rlcourse.records.stats import bootstrap_interval, interquartile_mean
+from rlcourse.training.loop import EVALUATION_SEED, train
+from rlcourse.worlds.envs import Envs
 
 ENV, SEEDS, EPISODES, CHECKPOINTS = "CartPole-v1", 10, 50, 15
 FOLDER = Path(__file__).parents[1] / "results" / "gradient_variance"

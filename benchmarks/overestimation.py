@@ -28,8 +28,8 @@ from numpy import ndarray
 
 from rlcourse import __version__
 from rlcourse.agents.dqn import DQN, Config
-from rlcourse.envs import Envs
-from rlcourse.loop import EVALUATION_SEED, train
+from rlcourse.training.loop import EVALUATION_SEED, train
+from rlcourse.worlds.envs import Envs
 
 STATES, LIMIT = 200, 1_200  # states that are compared, steps that are played
 AGENTS = {"DQN": False, "double DQN": True}

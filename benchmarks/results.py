@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rlcourse.stats import bootstrap_interval, interquartile_mean
+from rlcourse.records.stats import bootstrap_interval, interquartile_mean
 
 RESULTS = Path(__file__).parents[1] / "results"
 TRICKS = {"double": True, "dueling": True, "prioritized": True, "distributional": True, "noisy": True}

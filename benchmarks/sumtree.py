@@ -17,7 +17,7 @@ from statistics import median
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.sumtree import SumTree
+from rlcourse.parts.sumtree import SumTree
 
 ITEMS, BATCH, TARGET = 2**20, 256, 8  # a power of two, so that the leaves of the peers stand in order
 

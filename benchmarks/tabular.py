@@ -32,11 +32,13 @@ import scipy
 from numpy import ndarray
 from scipy.sparse import csr_matrix
 
-from rlcourse.agents.planning import modified_policy_iteration, policy_iteration, value_iteration
-from rlcourse.agents.tabular import q_learning
+from rlcourse.agents.tabular.control import q_learning
+from rlcourse.agents.tabular.planning import modified_policy_iteration, policy_iteration, value_iteration
+from rlcourse.contracts.inputs import is_sparse
 from rlcourse.functional.tabular import greedy_policy, policy_evaluation
-from rlcourse.inputs import is_sparse
-from rlcourse.mdps import MDP, from_gymnasium, grid_world, random_mdp
+from rlcourse.worlds.grids import grid_world, random_mdp
+from rlcourse.worlds.mdp import MDP
+from rlcourse.worlds.toy_text import from_gymnasium
 
 try:
     import mdptoolbox.mdp

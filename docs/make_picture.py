@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlcourse.widgets import value_iteration_picture
+from rlcourse.pictures.widgets import value_iteration_picture
 
 MAP = """
 ....#....

@@ -8,12 +8,12 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 
 
 def exercises(options: argparse.Namespace) -> int:
     """List the graded functions: what each is worth and where the course teaches it."""
-    from rlcourse.graded import catalogue
+    from rlcourse.homework.catalogue import catalogue
 
     rows = [("function", "lecture", "problem set", "points", "what it is")]
     for exercise in catalogue().values():
@@ -36,8 +36,10 @@ def run(options: argparse.Namespace) -> int:
 
     import matplotlib.pyplot as plt
 
-    from rlcourse import experiments, plotting
-    from rlcourse.stats import bootstrap_interval, interquartile_mean
+    from rlcourse.pictures.curves import plot_curves
+    from rlcourse.pictures.style import to_png
+    from rlcourse.records import run as experiments
+    from rlcourse.records.stats import bootstrap_interval, interquartile_mean
 
     command = "rlcourse " + shlex.join(sys.argv[1:])
     try:
@@ -63,9 +65,9 @@ def run(options: argparse.Namespace) -> int:
         f"{options.agent} on {options.env}, {len(returns)} seeds, {steps[-1]:.0f} steps each, greedy policy at the end:"
     )
     print(f"interquartile mean {middle:.1f}, 95 % interval {low:.1f} to {high:.1f}")
-    axes = plotting.plot_curves(steps, {options.agent: returns}, ylabel="return", title=options.env)
+    axes = plot_curves(steps, {options.agent: returns}, ylabel="return", title=options.env)
     picture = folder / "curve.png"
-    picture.write_bytes(plotting.to_png(axes.figure))
+    picture.write_bytes(to_png(axes.figure))
     plt.close("all")
     print(f"{folder}: config.json, a CSV a seed; picture: {picture}")
     return 0

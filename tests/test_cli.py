@@ -1,7 +1,7 @@
 import pytest
 
 from rlcourse.cli import main
-from rlcourse.graded import catalogue
+from rlcourse.homework.catalogue import catalogue
 
 
 def test_exercises_lists_every_graded_function_once(capsys):
@@ -22,7 +22,7 @@ def test_exercises_shows_where_a_function_is_taught_and_what_it_is_worth(capsys)
 
 
 def test_a_problem_set_without_functions_says_so(capsys, monkeypatch):
-    monkeypatch.setattr("rlcourse.graded._catalogue", {})
+    monkeypatch.setattr("rlcourse.contracts.graded.CATALOGUE", {})
     assert main(["exercises", "ps7"]) == 0
     assert capsys.readouterr().out == "ps7 has no functions yet\n"
 

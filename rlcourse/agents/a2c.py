@@ -13,12 +13,14 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.data import Rollout, Step, rollout
+from rlcourse.contracts.graded import bare
+from rlcourse.contracts.inputs import Number, wrong
 from rlcourse.functional import policy_losses, returns
-from rlcourse.graded import bare
-from rlcourse.inputs import Number, wrong
-from rlcourse.nets import clip_gradients, generators_for, mlp
-from rlcourse.policies import policy_for, within
+from rlcourse.parts.adam import clip_gradients
+from rlcourse.parts.nets import generators_for, mlp
+from rlcourse.parts.policies import policy_for, within
+from rlcourse.parts.rollouts import Rollout, rollout
+from rlcourse.worlds.envs import Step
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from rlcourse.agents import a2c
 from rlcourse.agents.recurrent_a2c import RecurrentA2C
-from rlcourse.envs import EnvMaker, Envs
-from rlcourse.inputs import Number, wrong
-from rlcourse.loop import Run, evaluate
+from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.training.loop import Run, evaluate
+from rlcourse.worlds.envs import EnvMaker, Envs
 
 APART = 1_000  # worker w of seed s explores, and seeds its environments, as seed s + 1000 w would
 GRACE = 10.0  # seconds that the last workers have once the first one is through

@@ -14,11 +14,13 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.data import Batch, PrioritizedReplay, ReplayBuffer, Step, fold, unfold
+from rlcourse.contracts.graded import bare, each_state
+from rlcourse.contracts.inputs import Number, wrong
 from rlcourse.functional import replay, returns, tabular, targets
-from rlcourse.graded import bare, each_state
-from rlcourse.inputs import Number, wrong
-from rlcourse.nets import Dueling, MinAtarFeatures, clip_gradients, generators_for, mlp
+from rlcourse.parts.adam import clip_gradients
+from rlcourse.parts.nets import Dueling, MinAtarFeatures, generators_for, mlp
+from rlcourse.parts.replay import Batch, PrioritizedReplay, ReplayBuffer, fold, unfold
+from rlcourse.worlds.envs import Step
 
 
 @dataclass(frozen=True)

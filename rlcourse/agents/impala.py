@@ -16,11 +16,12 @@ from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents import a2c
-from rlcourse.data import Rollout, Step, rollout
+from rlcourse.contracts.graded import bare
+from rlcourse.contracts.inputs import Number, wrong
 from rlcourse.functional import returns
-from rlcourse.graded import bare
-from rlcourse.inputs import Number, wrong
-from rlcourse.policies import within
+from rlcourse.parts.policies import within
+from rlcourse.parts.rollouts import Rollout, rollout
+from rlcourse.worlds.envs import Step
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from rlcourse.agents import dqn
-from rlcourse.data import Batch, fold, unfold
+from rlcourse.contracts.graded import bare
+from rlcourse.contracts.inputs import Number, wrong
 from rlcourse.functional import targets
-from rlcourse.graded import bare
-from rlcourse.inputs import Number, wrong
-from rlcourse.nets import Dueling, NoisyLinear, StackedLinear, generators_for, mlp
+from rlcourse.parts.nets import Dueling, NoisyLinear, StackedLinear, generators_for, mlp
+from rlcourse.parts.replay import Batch, fold, unfold
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from rlcourse.agents import a2c
-from rlcourse.data import Rollout
-from rlcourse.inputs import Number, wrong
-from rlcourse.nets import generators_for
-from rlcourse.policies import within
-from rlcourse.recurrent import GRU
+from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.parts.gru import GRU
+from rlcourse.parts.nets import generators_for
+from rlcourse.parts.policies import within
+from rlcourse.parts.rollouts import Rollout
 
 APART = 1_000_000  # the GRU's first weights are not those of the layers after it
 

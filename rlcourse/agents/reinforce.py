@@ -12,12 +12,13 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.data import Step
+from rlcourse.contracts.graded import bare
+from rlcourse.contracts.inputs import Number, wrong
 from rlcourse.functional import policy_losses, returns
-from rlcourse.graded import bare
-from rlcourse.inputs import Number, wrong
-from rlcourse.nets import SeedAdam, clip_gradients, generators_for, mlp
-from rlcourse.policies import policy_for, within
+from rlcourse.parts.adam import SeedAdam, clip_gradients
+from rlcourse.parts.nets import generators_for, mlp
+from rlcourse.parts.policies import policy_for, within
+from rlcourse.worlds.envs import Step
 
 MEMORY = 10_000  # steps over which the average of returns reaches back
 BASELINES = ("none", "average", "value", "optimal")

@@ -3,9 +3,9 @@ r"""How far one policy is from another: Kullback-Leibler divergences of categori
 import torch
 from torch import Tensor
 
-from rlcourse.graded import graded
-from rlcourse.inputs import Tensor as Numbers
-from rlcourse.inputs import wrong
+from rlcourse.contracts.graded import graded
+from rlcourse.contracts.inputs import Tensor as Numbers
+from rlcourse.contracts.inputs import wrong
 
 LOGITS = Numbers("... A", open_ends="high")  # minus infinity masks an action, plus infinity is none
 PER_DIMENSION = Numbers("... D", finite=True)

@@ -8,10 +8,10 @@ argument, on shapes that would broadcast, a number out of its range, or NaN.
 import torch
 from torch import Tensor
 
+from rlcourse.contracts.graded import graded
+from rlcourse.contracts.inputs import Scalar
+from rlcourse.contracts.inputs import Tensor as Numbers
 from rlcourse.functional.distributions import LOGITS, require_an_action
-from rlcourse.graded import graded
-from rlcourse.inputs import Scalar
-from rlcourse.inputs import Tensor as Numbers
 
 EACH = Numbers("...", finite=True)
 LOG_PROB = Numbers("...", finite=True)  # of actions that were taken; a density's may be positive

@@ -2,9 +2,9 @@ r"""Prioritised experience replay: how often a transition is drawn, and how its 
 
 from torch import Tensor
 
-from rlcourse.graded import graded
-from rlcourse.inputs import Scalar
-from rlcourse.inputs import Tensor as Numbers
+from rlcourse.contracts.graded import graded
+from rlcourse.contracts.inputs import Scalar
+from rlcourse.contracts.inputs import Tensor as Numbers
 
 
 @graded(

@@ -10,9 +10,9 @@ number out of its range, or NaN.
 import torch
 from torch import Tensor
 
-from rlcourse.graded import graded
-from rlcourse.inputs import Flags, Scalar, TensorNumber
-from rlcourse.inputs import Tensor as Numbers
+from rlcourse.contracts.graded import graded
+from rlcourse.contracts.inputs import Flags, Scalar, TensorNumber
+from rlcourse.contracts.inputs import Tensor as Numbers
 
 ROLLOUT = {
     "rewards": Numbers("T B", finite=True),

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlcourse.graded import graded
-from rlcourse.inputs import Scalar, wrong
-from rlcourse.inputs import Tensor as Numbers
+from rlcourse.contracts.graded import graded
+from rlcourse.contracts.inputs import Scalar, wrong
+from rlcourse.contracts.inputs import Tensor as Numbers
 
 
 @graded(lecture="06", problem_set="ps3", points=2, scores=Numbers("N"), fraction=Scalar(0, 1))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.graded import bare, graded
-from rlcourse.inputs import DISCOUNT, Array, Flag, Index, Number, Transitions, is_sparse, wrong
+from rlcourse.contracts.graded import bare, graded
+from rlcourse.contracts.inputs import DISCOUNT, Array, Flag, Index, Number, Transitions, is_sparse, wrong
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -11,9 +11,9 @@ from itertools import chain, zip_longest
 import torch
 from torch import Tensor, nn
 
-from rlcourse.graded import graded
-from rlcourse.inputs import Flags, Scalar, TensorNumber, wrong
-from rlcourse.inputs import Tensor as Numbers
+from rlcourse.contracts.graded import graded
+from rlcourse.contracts.inputs import Flags, Scalar, TensorNumber, wrong
+from rlcourse.contracts.inputs import Tensor as Numbers
 
 EACH, REAL_EACH = Numbers("..."), Numbers("...", finite=True)
 PER_ACTION, REAL_PER_ACTION = Numbers("... A"), Numbers("... A", finite=True)  # -inf is how a Q masks an action

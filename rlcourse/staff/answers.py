@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 
 LIBRARY_NAMES = {*dir(builtins), "np", "numpy", "torch", "math", "scipy"}  # these stand for themselves
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,7 +60,7 @@ def _changes(root: Path, only: str | None) -> dict[Path, str | None]:
             faults.append(str(error))
             continue
         files[Path("exercises", folder.name, path.name)] = notebooks.text_of(exercise)
-        numbers = Path("rlcourse", "check_data", f"{key}.json")
+        numbers = Path("rlcourse", "homework", "check_data", f"{key}.json")
         fresh = check_data.is_fresh(key, there(numbers) or "")
         files[numbers] = there(numbers) if fresh else check_data.write_check_data(key)
         faults += guard.leaks(key, exercise, root)

@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rlcourse.checks import compare
+from rlcourse.homework.checks import compare
+from rlcourse.homework.wire import decode, encode
 from rlcourse.staff.bank import Case, Entry, bank
-from rlcourse.wire import decode, encode
 
 PACKAGE = Path(__file__).parents[1]
-FOLDER = PACKAGE / "check_data"
+FOLDER = PACKAGE / "homework" / "check_data"
 DIGITS = 6
 # The files behind the numbers of a problem set: its bank, the equations, the scenarios, and how they are written.
 SOURCES = (
@@ -25,9 +25,9 @@ SOURCES = (
     "staff/bank/__init__.py",
     "staff/bank/drawing.py",
     "functional/*.py",
-    "scenarios*.py",
+    "homework/scenarios/*.py",
     "staff/check_data.py",
-    "wire.py",
+    "homework/wire.py",
 )
 
 
@@ -88,7 +88,7 @@ def _dump(data: Any, levels: int, indent: str = "") -> str:
 
 
 def write_check_data(problem_set: str) -> str:
-    """The text of rlcourse/check_data/<problem_set>.json, from the bank and the library's own functions."""
+    """The text of rlcourse/homework/check_data/<problem_set>.json, from the bank and the library's own functions."""
     functions = {
         name: {
             "call": entry.call,

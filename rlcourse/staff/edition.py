@@ -1,64 +1,17 @@
 """The student edition of the library: what a problem set asks for, and everything later, without its body.
 
 A stripped function keeps its decorator, signature and docstring; called, it says which exercise it is. All else keeps
-its text. Only the files named here are handed out.
+its text. Only the Python files of the folders named here are handed out.
 """
 
 import ast
 from pathlib import Path
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff.answers import graded_functions, not_before
 
 PACKAGE = Path(__file__).parents[1]
-MODULES = (
-    "__init__.py",
-    "agents/__init__.py",
-    "agents/a2c.py",
-    "agents/a3c.py",
-    "agents/cem.py",
-    "agents/dqn.py",
-    "agents/fitted_q.py",
-    "agents/impala.py",
-    "agents/online_q.py",
-    "agents/planning.py",
-    "agents/prediction.py",
-    "agents/q_models.py",
-    "agents/rainbow.py",
-    "agents/recurrent_a2c.py",
-    "agents/reinforce.py",
-    "agents/tabular.py",
-    "checks.py",
-    "data.py",
-    "envs.py",
-    "experiments.py",
-    "functional/__init__.py",
-    "functional/distributions.py",
-    "functional/policy_losses.py",
-    "functional/replay.py",
-    "functional/returns.py",
-    "functional/search.py",
-    "functional/tabular.py",
-    "functional/targets.py",
-    "graded.py",
-    "inputs.py",
-    "loop.py",
-    "mdps.py",
-    "nets.py",
-    "plotting.py",
-    "policies.py",
-    "progress.py",
-    "recurrent.py",
-    "scenarios.py",
-    "scenarios_actor_critic.py",
-    "scenarios_dqn.py",
-    "scenarios_policies.py",
-    "stats.py",
-    "sumtree.py",
-    "walks.py",
-    "widgets.py",
-    "wire.py",
-)
+FOLDERS = "contracts functional worlds parts training agents records pictures homework".split()  # staff/ is not one
 CHECK_DATA = ("", "_silent_bug")  # what follows ps1 in the names of its data
 
 
@@ -73,9 +26,9 @@ def student_edition(problem_set: str, folder: Path, package: Path = PACKAGE, sol
     """
     files = edition_sources(problem_set, package, solutions)
     for earlier in list(PROBLEM_SETS)[: list(PROBLEM_SETS).index(problem_set) + 1]:
-        for data in (package / "check_data" / f"{earlier}{kind}.json" for kind in CHECK_DATA):
+        for data in (package / "homework" / "check_data" / f"{earlier}{kind}.json" for kind in CHECK_DATA):
             if data.exists():
-                files[f"check_data/{data.name}"] = data.read_text(encoding="utf-8")
+                files[f"homework/check_data/{data.name}"] = data.read_text(encoding="utf-8")
     for name, text in files.items():
         path = folder / "rlcourse" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +40,13 @@ def edition_sources(problem_set: str, package: Path = PACKAGE, solutions: bool =
     if problem_set not in PROBLEM_SETS:
         raise ValueError(f"problem_set: got {problem_set!r}, expected one of {', '.join(PROBLEM_SETS)}")
     sets = not_before(problem_set)[1 if solutions else 0 :]
-    return {name: strip((package / name).read_text(encoding="utf-8"), sets) for name in MODULES}
+    return {name: strip((package / name).read_text(encoding="utf-8"), sets) for name in modules(package)}
+
+
+def modules(package: Path = PACKAGE) -> list[str]:
+    """The paths of the student edition's modules: all Python files of its folders, nothing else."""
+    files = (path for folder in FOLDERS for path in (package / folder).rglob("*.py"))
+    return sorted(["__init__.py", *(path.relative_to(package).as_posix() for path in files)])
 
 
 def strip(source: str, sets: list[str]) -> str:

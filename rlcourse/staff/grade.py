@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff import cells, export, feedback, gradebook, sandbox, submissions
 from rlcourse.staff.judge import Job
 from rlcourse.staff.whole_class import PACKAGE, GradeError, file_name, judge_all

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff import answers, bank, edition, notebooks
 
 LECTURES = {  # which lectures travel with which problem set, and with all later ones

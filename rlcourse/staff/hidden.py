@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rlcourse.checks import Answer, ask, compare, name_misconception
+from rlcourse.homework.checks import Answer, ask, compare, name_misconception
 from rlcourse.staff.bank import Case, Entry, entry
 
 _seed: int | None = None

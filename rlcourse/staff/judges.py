@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from rlcourse import scenarios
-from rlcourse.agents.planning import q_iteration
-from rlcourse.checks import as_numbers
+from rlcourse.agents.tabular.planning import q_iteration
 from rlcourse.functional import tabular
-from rlcourse.mdps import MDP
+from rlcourse.homework.checks import as_numbers
+from rlcourse.homework.scenarios import ps1
+from rlcourse.worlds.mdp import MDP
 
 
 def _numbers(value: Any, what: str) -> ndarray:
@@ -45,19 +45,19 @@ def _share_of_optimal(policy: Any, mdp: MDP, gamma: float, what: str) -> float:
 
 def judge_frozen_lake(policy: Any, share: float = 0.99) -> None:
     """Pass where a policy's exact value on FrozenLake 8x8 is at least this share of the optimal one."""
-    reached = _share_of_optimal(policy, scenarios.frozen_lake(), scenarios.FROZEN_LAKE_GAMMA, "the policy")
+    reached = _share_of_optimal(policy, ps1.frozen_lake(), ps1.FROZEN_LAKE_GAMMA, "the policy")
     if reached < share:
         raise AssertionError(f"the policy is worth {reached:.0%} of the best one from the start, expected {share:.0%}")
 
 
 def judge_slippery_grid(policies: Any, share: float = 0.95, at_least: int = 7) -> None:
     """Pass where at least 7 of the 8 learned policies are worth at least 95 % of the optimal one, exactly."""
-    mdp = scenarios.slippery_grid()
+    mdp = ps1.slippery_grid()
     tables = _numbers(policies, "the policies")
     if tables.shape != (8, *mdp.R.shape):
         raise AssertionError(f"the policies have the shape {list(tables.shape)}, expected {[8, *mdp.R.shape]}")
     reached = [
-        _share_of_optimal(table, mdp, scenarios.SLIPPERY_GRID_GAMMA, f"the policy of seed {seed}")
+        _share_of_optimal(table, mdp, ps1.SLIPPERY_GRID_GAMMA, f"the policy of seed {seed}")
         for seed, table in enumerate(tables)
     ]
     good = sum(value >= share for value in reached)
@@ -114,7 +114,7 @@ def _weights_reach(weights: Any, returns_of: Callable[[dict], ndarray], goal: fl
 def judge_cart_pole(weights: Any, at_least: int = 7) -> None:
     """Pass where 7 of the 8 networks balance the pole long enough (problem set 2)."""
     from rlcourse.functional.targets import dueling_q  # here, so that ps1 is judged without torch
-    from rlcourse.scenarios_dqn import CART_POLE_RETURN, cart_pole_returns
+    from rlcourse.homework.scenarios.ps2 import CART_POLE_RETURN, cart_pole_returns
 
     _weights_reach(weights, lambda arrays: cart_pole_returns(arrays, dueling_q), CART_POLE_RETURN, at_least)
 
@@ -154,14 +154,14 @@ def judge_actor_critic_probes(learned: Any, tolerance: float = 0.1) -> None:
 
 def judge_cart_pole_on_policy(weights: Any, at_least: int = 4) -> None:
     """Pass where 4 of the 8 policies balance the pole for good (problem set 4)."""
-    from rlcourse.scenarios_actor_critic import CART_POLE_RETURN, policy_returns
+    from rlcourse.homework.scenarios.ps4 import CART_POLE_RETURN, policy_returns
 
     _weights_reach(weights, policy_returns, CART_POLE_RETURN, at_least)
 
 
 def judge_small_worlds(policies: Any) -> None:
     """Pass where the policies of elite sessions and of finite differences are worth nearly as much as the best."""
-    from rlcourse.scenarios_policies import nine_cells, sure_grid  # here, so that ps1 is judged without torch
+    from rlcourse.homework.scenarios.ps3 import nine_cells, sure_grid  # here, so that ps1 is judged without torch
 
     if not isinstance(policies, dict) or set(policies) != {"sessions", "differences"}:
         raise AssertionError("expected the policies of sessions and of differences")
@@ -171,13 +171,13 @@ def judge_small_worlds(policies: Any) -> None:
     named = {f"the policy of sessions, seed {seed}": (table, sure_grid(), 0.85) for seed, table in enumerate(tables)}
     named["the policy of differences"] = policies["differences"], nine_cells(), 0.95
     for what, (policy, mdp, share) in named.items():
-        reached = _share_of_optimal(policy, mdp, scenarios.SLIPPERY_GRID_GAMMA, what)
+        reached = _share_of_optimal(policy, mdp, ps1.SLIPPERY_GRID_GAMMA, what)
         if reached < share:
             raise AssertionError(f"{what} is worth {reached:.0%} of the best one, expected {share:.0%}")
 
 
 def judge_balance(weights: Any, at_least: int = 5) -> None:
     """Pass where 5 of the 8 policies balance the pole for good (problem set 3)."""
-    from rlcourse.scenarios_policies import CART_POLE_RETURN, policy_returns
+    from rlcourse.homework.scenarios.ps3 import CART_POLE_RETURN, policy_returns
 
     _weights_reach(weights, policy_returns, CART_POLE_RETURN, at_least)

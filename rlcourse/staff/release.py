@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 from rlcourse import __version__
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff.bundle.upgrade import MANIFEST, NotABundle, digest, shipped, upgrade
 
 ROOT = Path(__file__).parents[2]
@@ -150,7 +150,7 @@ lab = {json.dumps(tools)}
 include = ["rlcourse*"]
 
 [tool.setuptools.package-data]
-rlcourse = ["check_data/*.json"]
+rlcourse = ["homework/check_data/*.json"]
 """
 
 

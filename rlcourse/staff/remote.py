@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlcourse import wire
+from rlcourse.homework import wire
 from rlcourse.staff.cells import Cell
 from rlcourse.staff.worker import receive, send
 
@@ -239,7 +239,7 @@ class Proxy:
         return self.worker.call({"call": self.__name__, **as_request(args, kwargs)})
 
     def run_scenario(self, scenario: str, *args: Any) -> Any:
-        """What rlcourse.scenarios.run hands on: the scenario runs in the worker, beside the student's functions."""
+        """What homework.scenarios.run hands on: the scenario runs in the worker, beside the student's functions."""
         return self.worker.call({"scenario": scenario, **as_request(args, {})})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff.cells import MAX_NOTEBOOK_BYTES
 
 MAX_ARCHIVE_BYTES = 500 * 2**20  # of one archive inside another

@@ -51,7 +51,8 @@ HOSTILE: dict[str, dict[str, str]] = {
     "oscar-kills-the-process": {"boltzmann": "import os\ndef boltzmann(q, temperature):\n    os._exit(0)"},
     "trudy-takes-six-gigabytes": {"boltzmann": "def boltzmann(q, temperature):\n    return np.ones(6 * 2**27)"},
     "victor-overwrites-the-grader": {
-        "boltzmann": "import rlcourse.checks\nrlcourse.checks.compare = lambda *_: ''\nnp.allclose = lambda *_: True\n"
+        "boltzmann": "from rlcourse.homework import checks\nchecks.compare = lambda *_: ''\n"
+        "np.allclose = lambda *_: True\n"
         "def boltzmann(q, temperature):\n    return q"
     },
 }
@@ -105,23 +106,26 @@ def train(functions: dict, out: Path) -> list[Path]:
     matplotlib.use("Agg")
     import numpy as np
 
-    from rlcourse import plotting, scenarios
     from rlcourse.functional.tabular import policy_evaluation
+    from rlcourse.homework.scenarios import ps1, run
+    from rlcourse.pictures.episodes import episode_gif
+    from rlcourse.pictures.grids import plot_values
+    from rlcourse.pictures.style import to_png
 
-    lake, gamma = scenarios.frozen_lake(), scenarios.FROZEN_LAKE_GAMMA
-    policy = scenarios.run("solve_frozen_lake", functions["q_backup"], functions["greedy_policy"])
+    lake, gamma = ps1.frozen_lake(), ps1.FROZEN_LAKE_GAMMA
+    policy = run("solve_frozen_lake", functions["q_backup"], functions["greedy_policy"])
     V = policy_evaluation(lake.P, lake.R, policy, gamma)
     print(f"   FrozenLake 8x8, planned: worth {lake.rho0 @ V:.3f} from the start, exactly")
-    axes = plotting.plot_values(lake, V, policy, title="FrozenLake 8x8 by a student's Q-iteration")
+    axes = plot_values(lake, V, policy, title="FrozenLake 8x8 by a student's Q-iteration")
     picture, film = out / "frozen_lake.png", out / "slippery_grid.gif"
-    picture.write_bytes(plotting.to_png(axes.figure))
+    picture.write_bytes(to_png(axes.figure))
 
-    grid, gamma = scenarios.slippery_grid(), scenarios.SLIPPERY_GRID_GAMMA
-    policies = scenarios.run("learn_slippery_grid", functions["q_learning_update"], functions["epsilon_greedy"])
+    grid, gamma = ps1.slippery_grid(), ps1.SLIPPERY_GRID_GAMMA
+    policies = run("learn_slippery_grid", functions["q_learning_update"], functions["epsilon_greedy"])
     values = [grid.rho0 @ policy_evaluation(grid.P, grid.R, pi, gamma) for pi in policies]
     print(f"   slippery grid, learned: worth {min(values):.3f} to {max(values):.3f} over {len(values)} seeds")
     best = policies[int(np.argmax(values))]
-    plotting.episode_gif(grid.env(render_mode="rgb_array"), lambda s: int(best[s].argmax()), film)
+    episode_gif(grid.env(render_mode="rgb_array"), lambda s: int(best[s].argmax()), film)
     return [picture, film]
 
 

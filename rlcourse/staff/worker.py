@@ -140,7 +140,7 @@ def seed_all(seed: int) -> None:
 
 def answer(request: dict, namespace: dict[str, Any]) -> dict:
     """What one request of the judge's comes to: a value, or how it failed."""
-    from rlcourse import scenarios, wire
+    from rlcourse.homework import scenarios, wire
 
     def named(name: str) -> Any:
         if name not in namespace:

@@ -15,9 +15,8 @@ import torch
 
 from rlcourse.agents import a2c, a3c
 from rlcourse.agents.recurrent_a2c import RecurrentA2C
-from rlcourse.envs import Probe
-from rlcourse.loop import evaluate, train
-from rlcourse.recurrent import recall
+from rlcourse.training.loop import evaluate, train
+from rlcourse.worlds.probes import Probe, recall
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 
@@ -112,7 +111,7 @@ def test_when_every_worker_dies_it_says_of_what():
 CTRL_C = """
 import functools, signal
 from rlcourse.agents import a3c
-from rlcourse.envs import Probe
+from rlcourse.worlds.probes import Probe
 def started(processes):
     print(*(process.pid for process in processes), flush=True)
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import torch
 from rlcourse.agents import a2c, reinforce
 from rlcourse.agents.a2c import A2C
 from rlcourse.agents.reinforce import BASELINES, Reinforce
-from rlcourse.envs import Probe
-from rlcourse.loop import train
+from rlcourse.training.loop import train
+from rlcourse.worlds.probes import Probe
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 

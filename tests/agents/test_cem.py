@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from rlcourse.agents.cem import CEM, Config, sessions, tabular_cem
-from rlcourse.envs import Envs, Probe
+from rlcourse.agents.cem import CEM, Config
+from rlcourse.agents.tabular.sessions import sessions, tabular_cem
 from rlcourse.functional.tabular import policy_evaluation
-from rlcourse.loop import train
-from rlcourse.mdps import MDP, grid_world, random_mdp
-from rlcourse.walks import Outcomes
+from rlcourse.training.loop import train
+from rlcourse.worlds.envs import Envs
+from rlcourse.worlds.grids import grid_world, random_mdp
+from rlcourse.worlds.mdp import MDP, Outcomes
+from rlcourse.worlds.probes import Probe
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 

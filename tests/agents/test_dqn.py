@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rlcourse.agents.dqn import DQN, Config
-from rlcourse.data import Step
-from rlcourse.envs import Envs, Probe
-from rlcourse.loop import Best, evaluate, train
+from rlcourse.training.loop import Best, evaluate, train
+from rlcourse.worlds.envs import Envs, Step
+from rlcourse.worlds.probes import Probe
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 

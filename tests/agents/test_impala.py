@@ -7,9 +7,10 @@ import torch
 
 from rlcourse.agents import a2c, impala
 from rlcourse.agents.impala import Config, Impala
-from rlcourse.data import rollout
-from rlcourse.envs import Envs, Probe
-from rlcourse.loop import train
+from rlcourse.parts.rollouts import rollout
+from rlcourse.training.loop import train
+from rlcourse.worlds.envs import Envs
+from rlcourse.worlds.probes import Probe
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rlcourse.agents.rainbow import Config, Rainbow
-from rlcourse.envs import Probe
 from rlcourse.functional.targets import double_q_target, q_target
-from rlcourse.loop import train
+from rlcourse.training.loop import train
+from rlcourse.worlds.probes import Probe
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from rlcourse.agents import a2c, dqn, rainbow, reinforce
-from rlcourse.envs import Probe
-from rlcourse.loop import train
+from rlcourse.training.loop import train
+from rlcourse.worlds.probes import Probe
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 

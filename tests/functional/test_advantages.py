@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rlcourse.functional.returns import gae, lambda_returns, vtrace
 from rlcourse.functional.tabular import policy_evaluation
-from rlcourse.mdps import random_mdp
+from rlcourse.worlds.grids import random_mdp
 
 torch.set_num_threads(1)
 quick = settings(derandomize=True, deadline=None, max_examples=60)

@@ -20,9 +20,9 @@ needs_sandbox = [
 NAME = "ps1_q_iteration"
 SHORT = Limits(run=4, cell=1)
 SETUP = """import numpy as np
-from rlcourse.scenarios import run
+from rlcourse.homework.scenarios import run
 ### BEGIN HIDDEN TESTS
-from rlcourse.checks import compare
+from rlcourse.homework.checks import compare
 
 def hidden(f, right):
     for n in (1, 4):
@@ -82,8 +82,8 @@ def as_bytes(cells: list[dict]) -> bytes:
 
 def make_edition(folder: Path) -> Path:
     """What the worker needs of the student edition."""
-    (folder / "rlcourse").mkdir(parents=True)
-    for name in ("__init__.py", "wire.py", "scenarios.py"):
+    for name in ("__init__.py", "homework/__init__.py", "homework/wire.py", "homework/scenarios/__init__.py"):
+        (folder / "rlcourse" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "rlcourse" / name, folder / "rlcourse" / name)
     return folder
 

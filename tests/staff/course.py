@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 NAME = "ps1_q_iteration"
 MASTER = Path("solutions", NAME, f"{NAME}.ipynb")
 EXERCISE = Path("exercises", NAME, f"{NAME}.ipynb")
-CHECK_DATA = Path("rlcourse", "check_data", "ps1.json")
+CHECK_DATA = Path("rlcourse", "homework", "check_data", "ps1.json")
 
 SOLUTION = '''def q_backup(P, R, Q, gamma):
     """One sweep."""
@@ -38,7 +38,7 @@ def cell(kind: str, name: str, source: str, **nbgrader) -> dict:
 def cells() -> list[dict]:
     return [
         cell("markdown", "title", "# A small problem set"),
-        cell("code", "setup", "import numpy as np\n\nfrom rlcourse.checks import check", locked=True),
+        cell("code", "setup", "import numpy as np\n\nfrom rlcourse.homework.checks import check", locked=True),
         cell("code", "q-backup", SOLUTION, solution=True),
         cell("code", "test-q-backup", TEST, grade=True, locked=True, points=3),
         cell("markdown", "written", "Because it contracts.", solution=True, grade=True, points=4),

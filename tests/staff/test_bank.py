@@ -8,12 +8,13 @@ import pytest
 import torch
 from right_answers import BY_SET, STYLES, cells, functions
 
-from rlcourse.agents.tabular import policy_iteration, q_iteration, q_learning
-from rlcourse.checks import check, check_data, compare
-from rlcourse.graded import catalogue
-from rlcourse.mdps import grid_world, random_mdp
+from rlcourse.agents.tabular.control import q_learning
+from rlcourse.agents.tabular.planning import policy_iteration, q_iteration
+from rlcourse.homework.catalogue import catalogue
+from rlcourse.homework.checks import check, check_data, compare
 from rlcourse.staff.bank import bank, entry, misconceptions
-from rlcourse.staff.check_data import FOLDER, is_fresh, main, sources, write_check_data
+from rlcourse.staff.check_data import FOLDER, PACKAGE, is_fresh, main, sources, write_check_data
+from rlcourse.worlds.grids import grid_world, random_mdp
 
 torch.set_num_threads(1)
 
@@ -133,7 +134,7 @@ def test_stored_numbers_have_at_most_six_digits():
 def test_freshness_is_a_matter_of_sources_not_of_numbers(tmp_path):
     """Another processor's last digits are no reason to refuse; a changed bank or equation is."""
     package = tmp_path / "rlcourse"
-    shutil.copytree(FOLDER.parent, package, ignore=shutil.ignore_patterns("__pycache__", "check_data"))
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", "check_data"))
     before = sources("ps3")
     assert sources("ps3", package) == before
     crlf = package / "functional" / "search.py"

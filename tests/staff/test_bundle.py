@@ -53,7 +53,8 @@ def run(installed, *words: object) -> subprocess.CompletedProcess:
 
 
 def test_the_bundle_is_installed_and_imported_from_there(installed):
-    code = "import rlcourse.agents.tabular, rlcourse.checks as c; print(c.__file__); print(len(c.check_data()))"
+    code = "import rlcourse.agents.tabular.control; from rlcourse.homework import checks as c"
+    code += "; print(c.__file__); print(len(c.check_data()))"
     done = run(installed, "-c", code)
     assert done.returncode == 0, done.stderr
     where, count = done.stdout.splitlines()

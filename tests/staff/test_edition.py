@@ -9,7 +9,8 @@ import sys
 import pytest
 from course import ROOT
 
-from rlcourse.graded import PROBLEM_SETS, catalogue
+from rlcourse.contracts.graded import PROBLEM_SETS
+from rlcourse.homework.catalogue import catalogue
 from rlcourse.staff import answers, edition, guard
 
 LEFT_OUT = {"cli.py", "__main__.py"}  # for those who teach, as is staff/
@@ -36,14 +37,14 @@ def ps1(tmp_path_factory):
 
 def test_every_module_is_handed_out_or_left_out_by_name():
     files = {path.relative_to(edition.PACKAGE).as_posix() for path in edition.PACKAGE.rglob("*.py")}
-    assert set(edition.MODULES) == {name for name in files if not name.startswith("staff/")} - LEFT_OUT
-    assert list(edition.MODULES) == sorted(edition.MODULES)
+    assert set(edition.modules()) == {name for name in files if not name.startswith("staff/")} - LEFT_OUT
+    assert list(edition.modules()) == sorted(edition.modules())
 
 
 def test_only_listed_files_are_written(ps1):
     written = {path.relative_to(ps1).as_posix() for path in ps1.rglob("*") if path.is_file()}
-    data = {f"rlcourse/check_data/ps1{kind}.json" for kind in ("", "_silent_bug")}
-    assert written == {f"rlcourse/{name}" for name in edition.MODULES} | data
+    data = {f"rlcourse/homework/check_data/ps1{kind}.json" for kind in ("", "_silent_bug")}
+    assert written == {f"rlcourse/{name}" for name in edition.modules()} | data
 
 
 @pytest.mark.parametrize("key", ["ps1", "ps2", "ps3", "ps4"])
@@ -120,13 +121,13 @@ def test_an_unknown_problem_set_is_named():
 
 
 def test_every_module_is_imported_and_a_missing_function_says_which_exercise_it_is(ps1):
-    modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in edition.MODULES]
+    modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in edition.modules()]
     code = f"""
 import importlib, json, numpy as np
 for name in {modules[1:]}:
     assert importlib.import_module("rlcourse." + name).__file__.startswith({str(ps1)!r})
-from rlcourse.checks import check
-from rlcourse.scenarios import silent_bug_curves
+from rlcourse.homework.checks import check
+from rlcourse.homework.silent_bugs import silent_bug_curves
 from rlcourse.functional import tabular
 said = {{}}
 for call in (lambda: tabular.greedy_policy(np.eye(2)), lambda: tabular.epsilon_greedy([1, 2], 2.0)):
@@ -149,8 +150,9 @@ def drive_the_agents() -> dict:
 
     import numpy as np
 
-    from rlcourse.agents import planning, tabular
-    from rlcourse.mdps import grid_world
+    from rlcourse.agents.tabular import control as tabular
+    from rlcourse.agents.tabular import planning
+    from rlcourse.worlds.grids import grid_world
 
     mdp = grid_world("S..\n.#.\nX.G", slip=0.2)
 

@@ -66,7 +66,8 @@ DOUBLES = {
     "overwrites what judges": (
         "import sys\nnp.allclose = np.isclose = lambda *a, **k: True\n"
         "check = hidden = run = compare = lambda *a, **k: ''\n"
-        "sys.modules['rlcourse.checks'] = sys.modules['rlcourse.staff.judge'] = None\ndef double(x):\n    return x",
+        "sys.modules['rlcourse.homework.checks'] = sys.modules['rlcourse.staff.judge'] = None\n"
+        "def double(x):\n    return x",
         "failed",
         HINT,
     ),

@@ -5,10 +5,9 @@ import pytest
 import torch
 from right_answers import functions
 
-from rlcourse import scenarios
-from rlcourse.agents.planning import q_iteration
+from rlcourse.agents.tabular.planning import q_iteration
 from rlcourse.functional import tabular
-from rlcourse.scenarios import run
+from rlcourse.homework.scenarios import ps1, run
 from rlcourse.staff.bank import bank
 from rlcourse.staff.judges import (
     ACTOR_CRITIC_POLICIES,
@@ -30,7 +29,7 @@ BANK = {name: of for key in ("ps1", "ps2", "ps3", "ps4") for name, of in bank(ke
 
 
 def test_frozen_lake_is_judged_by_value():
-    mdp = scenarios.frozen_lake()
+    mdp = ps1.frozen_lake()
     best = q_iteration(mdp, 0.99).pi
     for right in (best, best.tolist(), best.astype(np.float32), np.eye(4)[best.argmax(1)]):
         judge_frozen_lake(right)
@@ -47,8 +46,8 @@ def test_frozen_lake_is_judged_by_value():
 
 
 def test_the_slippery_grid_forgives_one_seed_of_eight():
-    mdp = scenarios.slippery_grid()
-    best = q_iteration(mdp, scenarios.SLIPPERY_GRID_GAMMA).pi
+    mdp = ps1.slippery_grid()
+    best = q_iteration(mdp, ps1.SLIPPERY_GRID_GAMMA).pi
     policies = np.stack([best] * 8)
     judge_slippery_grid(policies)
     policies[3] = 0.25
@@ -143,7 +142,7 @@ def test_a_wrong_function_fails_the_probe_that_needs_it(name, id, probe):
 
 
 def cart_pole_weights(seed=0, **changes):
-    from rlcourse import scenarios_dqn
+    from rlcourse.homework.scenarios import ps2 as scenarios_dqn
 
     given = {name: BANK[name].function for name in TRICKS} | changes
     return scenarios_dqn.learn_cart_pole(*given.values(), seed=seed)
@@ -312,7 +311,7 @@ def test_a_wrong_function_fails_the_actor_critic_probe_that_needs_it(name, id, p
 
 
 def on_policy_weights(seed=0, **changes):
-    from rlcourse import scenarios_actor_critic
+    from rlcourse.homework.scenarios import ps4 as scenarios_actor_critic
 
     given = {name: BANK[name].function for name in ACTOR_CRITIC} | changes
     return scenarios_actor_critic.learn_cart_pole_on_policy(*given.values(), seed=seed)

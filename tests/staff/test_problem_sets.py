@@ -8,7 +8,8 @@ import pytest
 from course import ROOT
 from right_answers import BY_SET, cells
 
-from rlcourse.graded import PROBLEM_SETS, catalogue
+from rlcourse.contracts.graded import PROBLEM_SETS
+from rlcourse.homework.catalogue import catalogue
 from rlcourse.staff import sandbox
 from rlcourse.staff.edition import student_edition
 from rlcourse.staff.judge import Job, judge

@@ -42,8 +42,8 @@ def files(folder) -> dict[str, bytes]:
 
 
 def test_a_bundle_is_a_list_of_files(bundle, made_course):
-    library = {f"rlcourse/{name}" for name in edition.MODULES} | {
-        f"rlcourse/check_data/ps1{kind}.json" for kind in edition.CHECK_DATA
+    library = {f"rlcourse/{name}" for name in edition.modules()} | {
+        f"rlcourse/homework/check_data/ps1{kind}.json" for kind in edition.CHECK_DATA
     }
     beside = {"README.md", "Makefile", "LICENSE", "constraints.txt", "pyproject.toml", "rehearse.py", "upgrade.py"}
     assert set(files(bundle)) == library | beside | {NOTEBOOK, "lectures/01_q_iteration.ipynb", "manifest.json"}

@@ -96,7 +96,7 @@ class TestInside:
         found, repository, files = inside(body, str(ROOT / "rlcourse" / "staff"))
         assert found[0] == "/course/rlcourse/__init__.py" and set(found[1:]) == {"/course"}
         assert not repository
-        assert files == ["__init__.py", "scenarios.py", "wire.py"]
+        assert files == ["__init__.py", "homework"]
 
     def test_the_environment_is_cleared(self, inside, monkeypatch):
         monkeypatch.setenv("RLCOURSE_SECRET", SECRET)

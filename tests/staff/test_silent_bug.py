@@ -8,7 +8,7 @@ import torch
 
 from rlcourse.functional import policy_losses, returns, targets
 from rlcourse.functional.returns import discounted_returns
-from rlcourse.scenarios import silent_bug_curves
+from rlcourse.homework.silent_bugs import silent_bug_curves
 from rlcourse.staff import silent_bug
 from rlcourse.staff.silent_bug import ps2, ps3, ps4
 

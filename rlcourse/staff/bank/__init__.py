@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from rlcourse import scenarios
-from rlcourse.graded import PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
+from rlcourse.homework import scenarios
 
 CHANGED = "a call changed its arguments; work on a copy"
 

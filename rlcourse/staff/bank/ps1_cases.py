@@ -10,8 +10,9 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from rlcourse.functional import tabular
-from rlcourse.mdps import MDP, chain, two_state_world
 from rlcourse.staff.bank import Case, Entry, keeps_arguments
+from rlcourse.worlds.grids import chain, two_state_world
+from rlcourse.worlds.mdp import MDP
 
 
 def _tenths(rng: Generator, *shape: int) -> ndarray:

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from rlcourse import scenarios
-from rlcourse.agents.planning import q_iteration
-from rlcourse.agents.tabular import q_learning
+from rlcourse.agents.tabular.control import q_learning
+from rlcourse.agents.tabular.planning import q_iteration
 from rlcourse.functional import tabular
+from rlcourse.homework.scenarios import ps1
 from rlcourse.staff.silent_bug.common import about
 
-GAMMA = scenarios.SLIPPERY_GRID_GAMMA
+GAMMA = ps1.SLIPPERY_GRID_GAMMA
 CONFIG = {"steps": 30_000, "alpha": 0.1, "epsilon": 0.3, "max_episode_steps": 100, "checkpoints": 40}
 
 
@@ -27,7 +27,7 @@ def record() -> dict[str, Any]:
 
     What it believes then climbs past 1, the most that an episode can return, while its policy looks fine.
     """
-    mdp = scenarios.slippery_grid()
+    mdp = ps1.slippery_grid()
 
     def value(Q: ndarray) -> float:
         return mdp.rho0 @ tabular.policy_evaluation(mdp.P, mdp.R, tabular.greedy_policy(Q), GAMMA)

@@ -11,8 +11,8 @@ from numpy import ndarray
 
 from rlcourse.agents.dqn import DQN, Config
 from rlcourse.functional import targets
-from rlcourse.loop import train
 from rlcourse.staff.silent_bug.common import about, rounded
+from rlcourse.training.loop import train
 
 
 def square_of_errors(n_seeds: int) -> dict[str, Callable]:

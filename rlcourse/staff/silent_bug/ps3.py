@@ -8,8 +8,8 @@ import numpy as np
 from numpy import ndarray
 
 from rlcourse.agents.reinforce import Config, Reinforce
-from rlcourse.loop import train
 from rlcourse.staff.silent_bug.common import about, rounded
+from rlcourse.training.loop import train
 
 
 def as_one_episode(episodes: list[tuple], gamma: float) -> list[tuple]:

@@ -10,9 +10,9 @@ from numpy import ndarray
 
 from rlcourse.agents.a2c import A2C, Config
 from rlcourse.functional import policy_losses
-from rlcourse.loop import train
-from rlcourse.scenarios_actor_critic import CART_POLE
+from rlcourse.homework.scenarios.ps4 import CART_POLE
 from rlcourse.staff.silent_bug.common import about, rounded
+from rlcourse.training.loop import train
 
 
 def teaches_the_critic_nothing(log_prob: Any, advantage: Any, value: Any, *others: Any) -> Any:

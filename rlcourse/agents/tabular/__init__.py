@@ -1,0 +1,1 @@
+"""The tabular agents: planning, prediction, control, and the cross-entropy method over a table."""

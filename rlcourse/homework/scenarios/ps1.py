@@ -1,0 +1,75 @@
+"""The scenarios of problem set 1: planning and Q-learning with a student's functions. They need NumPy alone."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy import ndarray
+
+from rlcourse.homework.scenarios import scenario
+
+if TYPE_CHECKING:
+    from rlcourse.worlds.mdp import MDP
+
+GRID = """
+S....
+.....
+..X..
+.....
+....G
+"""
+FROZEN_LAKE_GAMMA = 0.99
+SLIPPERY_GRID_GAMMA = 0.95
+
+
+def frozen_lake() -> "MDP":
+    """The slippery FrozenLake 8x8 of Gymnasium."""
+    import gymnasium
+
+    from rlcourse.worlds.toy_text import from_gymnasium  # here, so that a check of one equation needs NumPy alone
+
+    return from_gymnasium(gymnasium.make("FrozenLake-v1", map_name="8x8", is_slippery=True))
+
+
+@scenario
+def solve_frozen_lake(q_backup: Callable, greedy_policy: Callable) -> ndarray:
+    """Q-iteration on FrozenLake 8x8 with gamma = 0.99: the policy [64, 4] that is greedy at its end."""
+    from rlcourse.agents.tabular.planning import q_iteration
+
+    def table(*arguments: Any) -> ndarray:
+        return np.asarray(q_backup(*arguments), float)
+
+    # With this eps it takes 164 sweeps, and its policy is the same as that of many more.
+    plan = q_iteration(frozen_lake(), FROZEN_LAKE_GAMMA, 0.05, q_backup=table, greedy_policy=greedy_policy)
+    return np.asarray(plan.pi, float)
+
+
+def slippery_grid() -> "MDP":
+    """A grid of 5 x 5 cells with a pit in the middle, in which one move in five slips to a side."""
+    from rlcourse.worlds.grids import grid_world
+
+    return grid_world(GRID, slip=0.2, name="slippery grid")
+
+
+@scenario
+def learn_slippery_grid(q_learning_update: Callable, epsilon_greedy: Callable, seed: int = 0) -> ndarray:
+    """Q-learning on the slippery grid, eight seeds side by side: their greedy policies [8, 25, 4].
+
+    Epsilon is 0.3 while it learns; the policy returned is epsilon-greedy at epsilon = 0. The step size falls with the
+    number n of updates that the pair (s, a) has had, as 10 / (9 + n).
+    """
+    from rlcourse.agents.tabular.control import q_learning
+
+    learned = q_learning(
+        slippery_grid(),
+        SLIPPERY_GRID_GAMMA,
+        steps=10_000,
+        alpha=lambda n: 10 / (9 + n),
+        epsilon=0.3,
+        max_episode_steps=100,
+        seed=seed,
+        checkpoints=0,
+        q_learning_update=q_learning_update,
+        epsilon_greedy=epsilon_greedy,
+    )
+    return np.array([[np.asarray(epsilon_greedy(q, 0.0), float) for q in Q] for Q in learned.Q])

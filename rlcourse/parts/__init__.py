@@ -1,0 +1,1 @@
+"""What agents are built from: chance, networks, policies, memory, Adam."""

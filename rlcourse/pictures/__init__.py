@@ -1,0 +1,1 @@
+"""The pictures of the course, and the widgets that lectures click through."""

@@ -1,0 +1,1 @@
+"""What was run: a folder a configuration, a CSV a seed, what made them, and what they say."""

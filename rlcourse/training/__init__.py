@@ -1,0 +1,1 @@
+"""Training: the loop, evaluation, progress bars, and worker processes."""

@@ -1,0 +1,1 @@
+"""The worlds: tabular MDPs, Gymnasium environments side by side, small worlds for tests."""
