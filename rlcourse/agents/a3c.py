@@ -24,7 +24,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from rlcourse.agents import a2c
 from rlcourse.agents.recurrent_a2c import RecurrentA2C
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.training.loop import Run, evaluate
 from rlcourse.worlds.envs import EnvMaker, Envs
 
@@ -255,6 +255,6 @@ def check_travels(name: str, given: Any) -> None:
     except (pickle.PicklingError, AttributeError, TypeError):
         typed_in = True
     if typed_in:
-        raise wrong(
+        raise bad_argument(
             name, f"{given!r}", "a function in a file that workers can import, not a lambda or a notebook's own"
         )

@@ -12,8 +12,8 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Number, Scalar, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Number, Scalar, bad_argument
 from rlcourse.functional import search
 from rlcourse.parts.nets import generators_for, mlp
 from rlcourse.parts.policies import within
@@ -62,7 +62,7 @@ class CEM:
         *,
         cem_refit: Callable[..., tuple[Tensor, Tensor]] = search.cem_refit,
     ) -> None:
-        self.config, self.n_seeds, self.cem_refit = config or Config(), n_seeds, bare(cem_refit)
+        self.config, self.n_seeds, self.cem_refit = config or Config(), n_seeds, equation(cem_refit)
         self.n_elite = check(self.config)
         self.action_space = env.action_space
         sizes = (*env.observation_space.shape, *self.config.hidden, outputs(env))
@@ -129,7 +129,9 @@ class CEM:
         mean, std = self.cem_refit(self.samples[k], self.scores[k], self.n_elite, min_std)
         if mean.shape != self.mean[k].shape or std.shape != mean.shape:
             came = f"shapes {tuple(mean.shape)} and {tuple(std.shape)} back from it"
-            raise wrong("cem_refit", came, f"{tuple(self.mean[k].shape)}, a mean and a standard deviation a parameter")
+            raise bad_argument(
+                "cem_refit", came, f"{tuple(self.mean[k].shape)}, a mean and a standard deviation a parameter"
+            )
         self.mean[k], self.std[k] = mean, std
         put(self.mean_policy, k, mean)
         self.draw(k)
@@ -161,12 +163,12 @@ def outputs(env: gymnasium.Env) -> int:
     """How many numbers a policy for this environment gives."""
     observations, actions = env.observation_space, env.action_space
     if not isinstance(observations, gymnasium.spaces.Box) or len(observations.shape) != 1:
-        raise wrong("observation_space", f"{observations}", "a Box of numbers [n]")
+        raise bad_argument("observation_space", f"{observations}", "a Box of numbers [n]")
     if isinstance(actions, gymnasium.spaces.Discrete):
         return int(actions.n)
     if isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
         return actions.shape[0]
-    raise wrong("action_space", f"{actions}", "Discrete actions or a Box of numbers [n]")
+    raise bad_argument("action_space", f"{actions}", "Discrete actions or a Box of numbers [n]")
 
 
 def check(config: Config) -> int:
@@ -178,5 +180,7 @@ def check(config: Config) -> int:
     Number(0).check("min_std", config.min_std, {})
     n_elite = round(config.fraction * config.population)
     if n_elite < 1:
-        raise wrong("fraction", f"{config.fraction:g} of {config.population}", "at least one candidate in the elite")
+        raise bad_argument(
+            "fraction", f"{config.fraction:g} of {config.population}", "at least one candidate in the elite"
+        )
     return n_elite

@@ -16,8 +16,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents import a2c
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.functional import returns
 from rlcourse.parts.policies import within
 from rlcourse.parts.rollouts import Rollout, rollout
@@ -67,7 +67,7 @@ class Impala(a2c.A2C):
     ) -> None:
         super().__init__(env, n_seeds, seed, config or Config(), **equations)
         check(self.config)
-        self.vtrace = bare(vtrace)
+        self.vtrace = equation(vtrace)
         self.acted: list[Tensor] = []  # log mu(a | s) [K, B] of the steps taken
         self.queue: deque[Behaved] = deque()
         self.memory: deque[Behaved] = deque(maxlen=self.config.capacity)
@@ -139,7 +139,7 @@ class Impala(a2c.A2C):
         )
         if targets.shape != values.shape or advantages.shape != values.shape:
             came = f"shapes {tuple(targets.shape)} and {tuple(advantages.shape)} back from it"
-            raise wrong("vtrace", came, f"{tuple(values.shape)} twice")
+            raise bad_argument("vtrace", came, f"{tuple(values.shape)} twice")
         coefficients = config.value_coef, config.entropy_coef
         loss = self.a2c_loss(log_prob, advantages, values, targets, entropy, *coefficients)
         self.descend(loss)

@@ -15,8 +15,8 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from rlcourse.agents import dqn
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.functional import targets
 from rlcourse.parts.nets import Dueling, NoisyLinear, StackedLinear, generators_for, mlp
 from rlcourse.parts.replay import Batch, fold, unfold
@@ -61,7 +61,7 @@ class Rainbow(dqn.DQN):
         config = config or Config()
         check(config)
         self.atoms = torch.linspace(*config.support, config.n_atoms) if config.distributional else None
-        self.categorical_projection = bare(categorical_projection)
+        self.categorical_projection = equation(categorical_projection)
         super().__init__(env, n_seeds, seed, config, **equations)
         noise = generators_for(n_seeds, seed + 1_000_000)  # the target's own, not a copy of the online network's
         self.noisy = {
@@ -122,7 +122,9 @@ class Rainbow(dqn.DQN):
         y = self.target_distribution(batch)
         log_p = fold(self.log_probabilities(self.online, unfold(batch.obs, K)))[each, batch.action.long()]
         if log_p.shape != y.shape:
-            raise wrong("categorical_projection", f"shape {tuple(y.shape)} back from it", f"{tuple(log_p.shape)}")
+            raise bad_argument(
+                "categorical_projection", f"shape {tuple(y.shape)} back from it", f"{tuple(log_p.shape)}"
+            )
         loss = -(y * log_p).sum(dim=-1)  # cross-entropy: the Kullback-Leibler divergence up to the target's entropy
         entropy = -torch.special.xlogy(y, y).sum(dim=-1)
         return loss, (loss - entropy).detach()
@@ -141,6 +143,6 @@ def check(config: Config) -> None:
     """Whether the numbers make sense."""
     low, high = config.support
     if not (np.isfinite([low, high]).all() and low < high):
-        raise wrong("support", f"({low:g}, {high:g})", "two increasing numbers")
+        raise bad_argument("support", f"({low:g}, {high:g})", "two increasing numbers")
     Number(2).check("n_atoms", config.n_atoms, {})
     Number(0).check("sigma", config.sigma, {})

@@ -15,7 +15,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 
 from rlcourse.agents import a2c
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.parts.gru import GRU
 from rlcourse.parts.nets import generators_for
 from rlcourse.parts.policies import within
@@ -60,7 +60,7 @@ class RecurrentA2C(a2c.A2C):
             or len(space.shape) != 1
             or (space.low[-1], space.high[-1]) != (0, 1)
         ):
-            raise wrong(
+            raise bad_argument(
                 "observation_space", f"{space}", "a Box [n] whose last number says 0 or 1: recurrent.Begins(env)"
             )
         remembered = gymnasium.spaces.Box(-1, 1, (config.memory,), np.float32)

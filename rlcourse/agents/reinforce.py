@@ -12,8 +12,8 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.functional import policy_losses, returns
 from rlcourse.parts.adam import SeedAdam, clip_gradients
 from rlcourse.parts.nets import generators_for, mlp
@@ -71,8 +71,8 @@ class Reinforce:
     ) -> None:
         self.config, self.n_seeds, self.seed = config or Config(), n_seeds, seed
         check(self.config)
-        self.discounted_returns, self.score_function_loss = bare(discounted_returns), bare(score_function_loss)
-        self.optimal_baseline = bare(optimal_baseline)
+        self.discounted_returns, self.score_function_loss = equation(discounted_returns), equation(score_function_loss)
+        self.optimal_baseline = equation(optimal_baseline)
         generators = generators_for(n_seeds, seed)
         self.actor = policy_for(env, self.config.hidden, generators, entropy)
         self.critic = mlp((*env.observation_space.shape, *self.config.hidden, 1), generators, activation=nn.Tanh)
@@ -130,7 +130,7 @@ class Reinforce:
                 rewards[-1] += self.config.gamma * self.critic(beyond)[k].item()
         to_go = self.discounted_returns(rewards.unsqueeze(1), self.config.gamma).squeeze(1)
         if to_go.shape != rewards.shape:
-            raise wrong("discounted_returns", f"{tuple(to_go.shape)} back from it", f"{tuple(rewards.shape)}")
+            raise bad_argument("discounted_returns", f"{tuple(to_go.shape)} back from it", f"{tuple(rewards.shape)}")
         return obs.float(), actions, to_go, torch.arange(len(rewards))
 
     def learn(self, ready: list[int]) -> None:
@@ -200,7 +200,7 @@ class Reinforce:
 def check(config: Config) -> None:
     """Whether the numbers make sense."""
     if config.baseline not in BASELINES:
-        raise wrong("baseline", repr(config.baseline), f"one of {', '.join(BASELINES)}")
+        raise bad_argument("baseline", repr(config.baseline), f"one of {', '.join(BASELINES)}")
     Number(0, 1).check("gamma", config.gamma, {})
     for name in ("n_episodes", "n_envs", "total_steps"):
         Number(1).check(name, getattr(config, name), {})

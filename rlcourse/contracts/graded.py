@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import numpy as np
-
 
 class Check(Protocol):
     """What stands behind an argument's name in @graded; see rlcourse/contracts/inputs.py."""
@@ -75,20 +73,13 @@ def graded(
             return body(*bound.args, **bound.kwargs)
 
         checked.body = body
+        body.__qualname__ = f"{body.__name__}.body"  # where it is found, so that an agent can be pickled
         checked.exercise = CATALOGUE[body.__name__] = Exercise(body.__name__, lecture, problem_set, points, checked)
         return checked
 
     return decorate
 
 
-def bare(function: Callable) -> Callable:
+def equation(function: Callable) -> Callable:
     """The equation without its input checks, for a loop that checked once; a student's function is itself."""
     return getattr(function, "body", function)
-
-
-def each_state(function: Callable, q: Any, parameter: float) -> Any:
-    """Probabilities [..., A] from action values [..., A]; a student's function sees one state at a time."""
-    if hasattr(function, "body"):
-        return function.body(q, parameter)
-    rows = [function(row, parameter) for row in q.reshape(-1, q.shape[-1])]
-    return np.array([np.asarray(row, float) for row in rows]).reshape(q.shape)

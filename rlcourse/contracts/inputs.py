@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 
-def wrong(name: str, came: str, expected: str) -> ValueError:
+def bad_argument(name: str, came: str, expected: str) -> ValueError:
     """The error that every check raises: the argument, what came, what was expected."""
     return ValueError(f"{name}: got {came}, expected {expected}")
 
@@ -27,9 +27,9 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except ValueError:
-        raise wrong(name, "rows of different lengths", "numbers in a rectangular array") from None
+        raise bad_argument(name, "rows of different lengths", "numbers in a rectangular array") from None
     if array.dtype.kind not in "buif":
-        raise wrong(name, f"values of type {array.dtype}", "real numbers")
+        raise bad_argument(name, f"values of type {array.dtype}", "real numbers")
     return array
 
 
@@ -58,22 +58,22 @@ def _shape_in_words(axes: str, known: dict[str, Any]) -> str:
 
 def _check_range(name: str, numbers: np.ndarray, low: float, high: float, open_ends: str = "") -> None:
     if np.isnan(numbers).any():
-        raise wrong(name, "NaN", "numbers")
+        raise bad_argument(name, "NaN", "numbers")
     below = numbers <= low if "low" in open_ends else numbers < low
     above = numbers >= high if "high" in open_ends else numbers > high
     if (below | above).any():
         interval = f"{'(' if 'low' in open_ends else '['}{low:g}, {high:g}{')' if 'high' in open_ends else ']'}"
-        raise wrong(name, f"{numbers[below | above].flat[0]:g}", f"numbers in {interval}")
+        raise bad_argument(name, f"{numbers[below | above].flat[0]:g}", f"numbers in {interval}")
 
 
 def _check_distribution(name: str, numbers: np.ndarray) -> None:
     lowest, total = numbers.min(), numbers.sum(axis=-1)  # two passes, no copy: P may be large. NaN shows in both
     if np.isnan(lowest):
-        raise wrong(name, "NaN", "numbers")
+        raise bad_argument(name, "NaN", "numbers")
     off = np.abs(total - 1).max()
     if lowest < 0 or not off <= 1e-5:
         came = "a negative probability" if lowest < 0 else f"probabilities whose sum is off 1 by {off:g}"
-        raise wrong(name, came, "probabilities >= 0 that sum to 1 along the last axis")
+        raise bad_argument(name, came, "probabilities >= 0 that sum to 1 along the last axis")
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class Array:
             axes, lengths["..."], shape = axes[1:], shape[:lead], shape[lead:]
         lengths |= dict(zip(axes, shape, strict=False))
         if len(axes) != len(shape) or any(sizes.setdefault(axis, n) != n for axis, n in lengths.items()):
-            raise wrong(name, f"shape {numbers.shape}", _shape_in_words(self.axes, known))
+            raise bad_argument(name, f"shape {numbers.shape}", _shape_in_words(self.axes, known))
         if numbers.size == 0 or (numbers.ndim and numbers.shape[-1] < self.least):
-            raise wrong(name, f"shape {numbers.shape}", f"at least {self.least} along the last axis")
+            raise bad_argument(name, f"shape {numbers.shape}", f"at least {self.least} along the last axis")
         _check_range(name, numbers, self.low, self.high, self.open_ends)
         if self.finite and np.isinf(numbers).any():
-            raise wrong(name, "infinity", "finite numbers")
+            raise bad_argument(name, "infinity", "finite numbers")
         if self.distribution:
             _check_distribution(name, numbers)
         return self.usable(value, numbers)
@@ -143,7 +143,7 @@ class Transitions:
         if is_sparse(value):
             rows, n = value.shape
             if n == 0 or rows == 0 or rows % n:
-                raise wrong(name, f"a sparse matrix of shape {value.shape}", "[S*A, S]")
+                raise bad_argument(name, f"a sparse matrix of shape {value.shape}", "[S*A, S]")
             from scipy.sparse import csr_array  # value came from SciPy
 
             value = csr_array(value)  # of SciPy's older matrix type, too, where * would mean @
@@ -153,7 +153,7 @@ class Transitions:
             return value
         numbers = _numbers(name, value)
         if numbers.ndim != 3 or numbers.shape[0] != numbers.shape[2] or numbers.size == 0:
-            raise wrong(name, f"shape {numbers.shape}", "[S, A, S], as many successors as states")
+            raise bad_argument(name, f"shape {numbers.shape}", "[S, A, S], as many successors as states")
         _check_distribution(name, numbers)
         sizes |= {"S": numbers.shape[0], "A": numbers.shape[1]}
         return _usable(value, numbers)
@@ -172,7 +172,7 @@ class Number:
         numbers = _numbers(name, value)
         _check_range(name, numbers, self.low, self.high, self.open_ends)
         if self.finite and np.isinf(numbers).any():
-            raise wrong(name, "infinity", "finite numbers")
+            raise bad_argument(name, "infinity", "finite numbers")
         return np.asarray(value) if isinstance(value, list | tuple) else value
 
 
@@ -185,9 +185,9 @@ class Scalar(Number):
     def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         numbers = _numbers(name, super().check(name, value, sizes))
         if numbers.ndim:
-            raise wrong(name, f"shape {numbers.shape}", "a single number")
+            raise bad_argument(name, f"shape {numbers.shape}", "a single number")
         if self.whole and numbers != np.floor(numbers):
-            raise wrong(name, f"{numbers:g}", "a whole number")
+            raise bad_argument(name, f"{numbers:g}", "a whole number")
         return int(numbers) if self.whole else numbers.item()
 
 
@@ -203,7 +203,7 @@ class TensorNumber(Number):
         if len(numbers.shape) > len(shape) or any(
             mine not in (1, n) for mine, n in zip(numbers.shape[::-1], shape[::-1], strict=False)
         ):
-            raise wrong(name, f"shape {numbers.shape}", f"a number, or numbers that broadcast to {shape}")
+            raise bad_argument(name, f"shape {numbers.shape}", f"a number, or numbers that broadcast to {shape}")
         return _as_tensor(value, numbers) if numbers.ndim or hasattr(value, "detach") else numbers.item()
 
 
@@ -216,11 +216,11 @@ class Index:
     def check(self, name: str, value: Any, sizes: dict[str, Any]) -> Any:
         numbers = _numbers(name, value)
         if numbers.dtype.kind not in "ui":
-            raise wrong(name, f"{value!r}", "whole numbers")
+            raise bad_argument(name, f"{value!r}", "whole numbers")
         top = sizes[self.axis]
         if ((numbers < 0) | (numbers >= top)).any():
             bad = numbers[(numbers < 0) | (numbers >= top)].flat[0]
-            raise wrong(name, f"{bad}", f"a number in 0..{top - 1}")
+            raise bad_argument(name, f"{bad}", f"a number in 0..{top - 1}")
         return np.asarray(value) if isinstance(value, list | tuple) else value
 
 
@@ -232,7 +232,7 @@ class Flag:
         numbers = _numbers(name, value)
         other = (numbers != 0) & (numbers != 1)
         if other.any():
-            raise wrong(name, f"{numbers[other].flat[0]:g}", "True or False")
+            raise bad_argument(name, f"{numbers[other].flat[0]:g}", "True or False")
         return value if hasattr(value, "detach") else numbers.astype(bool)
 
 

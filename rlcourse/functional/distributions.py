@@ -5,7 +5,7 @@ from torch import Tensor
 
 from rlcourse.contracts.graded import graded
 from rlcourse.contracts.inputs import Tensor as Numbers
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 
 LOGITS = Numbers("... A", open_ends="high")  # minus infinity masks an action, plus infinity is none
 PER_DIMENSION = Numbers("... D", finite=True)
@@ -15,7 +15,9 @@ def require_an_action(**logits: Tensor) -> None:
     """Every policy has an action that is not masked."""
     for name, values in logits.items():
         if values.isneginf().all(dim=-1).any():
-            raise wrong(name, "a policy whose actions are all masked", "at least one finite number along the last axis")
+            raise bad_argument(
+                name, "a policy whose actions are all masked", "at least one finite number along the last axis"
+            )
 
 
 @graded(lecture="10", problem_set="ps5", require=require_an_action, p_logits=LOGITS, q_logits=LOGITS)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rlcourse.contracts.graded import graded
-from rlcourse.contracts.inputs import Scalar, wrong
+from rlcourse.contracts.inputs import Scalar, bad_argument
 from rlcourse.contracts.inputs import Tensor as Numbers
 
 
@@ -45,7 +45,7 @@ def elite_mask(scores: Tensor, fraction: float) -> Tensor:
 def require_as_many(samples: Tensor, n_elite: int, **rest: object) -> None:
     """There cannot be more elites than samples."""
     if n_elite > len(samples):
-        raise wrong("n_elite", f"{n_elite}", f"at most {len(samples)}, the number of samples")
+        raise bad_argument("n_elite", f"{n_elite}", f"at most {len(samples)}, the number of samples")
 
 
 @graded(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.graded import bare, graded
-from rlcourse.contracts.inputs import DISCOUNT, Array, Flag, Index, Number, Transitions, is_sparse, wrong
+from rlcourse.contracts.graded import equation, graded
+from rlcourse.contracts.inputs import DISCOUNT, Array, Flag, Index, Number, Transitions, bad_argument, is_sparse
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -32,10 +32,10 @@ def require_one_update_a_pair(Q: ndarray, s: ndarray, a: ndarray, **rest: ndarra
     for name in ("a", *(name for name in rest if name not in ("alpha", "gamma"))):
         value = a if name == "a" else rest[name]
         if np.shape(value) not in ((), np.shape(s)):
-            raise wrong(name, f"shape {np.shape(value)}", f"one number, or the shape of s, {np.shape(s)}")
+            raise bad_argument(name, f"shape {np.shape(value)}", f"one number, or the shape of s, {np.shape(s)}")
     pairs = np.ravel(np.asarray(s) * Q.shape[1] + np.asarray(a))
     if len(np.unique(pairs)) < len(pairs):
-        raise wrong("s, a", "the same pair twice", "transitions whose pairs (s, a) all differ")
+        raise bad_argument("s, a", "the same pair twice", "transitions whose pairs (s, a) all differ")
 
 
 def ended_states(P: "Matrix", R: ndarray) -> ndarray:
@@ -75,7 +75,7 @@ def require_an_end(P: "Matrix", R: ndarray, pi: ndarray, gamma: float) -> None:
     for _ in range(len(R)):
         reaches = reaches | ((pi * (P @ reaches.astype(float)).reshape(R.shape)).sum(axis=1) > 0)
     if not reaches.all():
-        raise wrong("gamma", "1", f"less than 1, since from state {np.argmin(reaches)} this policy never ends")
+        raise bad_argument("gamma", "1", f"less than 1, since from state {np.argmin(reaches)} this policy never ends")
 
 
 @graded(
@@ -363,7 +363,7 @@ def epsilon_greedy(q: ndarray, epsilon: float) -> ndarray:
     Raises:
         ValueError: on bad input.
     """
-    return epsilon / q.shape[-1] + (1 - epsilon) * bare(greedy_policy)(q)
+    return epsilon / q.shape[-1] + (1 - epsilon) * equation(greedy_policy)(q)
 
 
 @graded(lecture="02", problem_set="ps1", q=Array("... A", least=2), epsilon=PROBABILITY)
@@ -387,7 +387,7 @@ def epsilon_soft(q: ndarray, epsilon: float) -> ndarray:
     Raises:
         ValueError: on bad input.
     """
-    greedy = bare(greedy_policy)(q)
+    greedy = equation(greedy_policy)(q)
     return (1 - epsilon) * greedy + epsilon * (1 - greedy) / (q.shape[-1] - 1)
 
 

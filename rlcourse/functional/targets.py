@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rlcourse.contracts.graded import graded
-from rlcourse.contracts.inputs import Flags, Scalar, TensorNumber, wrong
+from rlcourse.contracts.inputs import Flags, Scalar, TensorNumber, bad_argument
 from rlcourse.contracts.inputs import Tensor as Numbers
 
 EACH, REAL_EACH = Numbers("..."), Numbers("...", finite=True)
@@ -158,12 +158,12 @@ def require_support(support: Tensor, **rest: object) -> None:
     """The support of a value distribution is at least two increasing, evenly spaced values."""
     steps = support.diff()
     if len(steps) == 0:
-        raise wrong("support", "one value", "at least two")
+        raise bad_argument("support", "one value", "at least two")
     if not (steps > 0).all():
         i = int((steps <= 0).nonzero()[0])
-        raise wrong("support", f"{support[i]:g} followed by {support[i + 1]:g}", "increasing values")
+        raise bad_argument("support", f"{support[i]:g} followed by {support[i + 1]:g}", "increasing values")
     if not torch.allclose(steps, steps.mean(), rtol=1e-3, atol=0):
-        raise wrong("support", f"steps from {steps.min():g} to {steps.max():g}", "evenly spaced values")
+        raise bad_argument("support", f"steps from {steps.min():g} to {steps.max():g}", "evenly spaced values")
 
 
 @graded(
@@ -218,12 +218,12 @@ def require_same_architecture(target: nn.Module, online: nn.Module, **rest: obje
     layout = []
     for name, module in (("target", target), ("online", online)):
         if not isinstance(module, nn.Module):
-            raise wrong(name, type(module).__name__, "a torch.nn.Module")
+            raise bad_argument(name, type(module).__name__, "a torch.nn.Module")
         tensors = chain(module.named_parameters(), module.named_buffers())
         layout.append([f"{key} {list(x.shape)}" for key, x in tensors])
     for here, there in zip_longest(*layout, fillvalue="nothing"):
         if here != there:
-            raise wrong("online", there, f"{here}, as in target")
+            raise bad_argument("online", there, f"{here}, as in target")
 
 
 @graded(lecture="04", problem_set="ps2", require=require_same_architecture, tau=Scalar(0, 1))

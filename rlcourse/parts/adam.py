@@ -1,42 +1,86 @@
-"""Adam for K seeds side by side."""
+"""Adam for K seeds side by side: each goes down the gradient of its own mean loss, by its own norm and moments."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-
-def clip_gradients(network: nn.Module, n_seeds: int, limit: float | None) -> None:
-    """Scale each seed's gradient down to a norm of at most `limit`; None leaves it as it is."""
-    if limit is None:
-        return
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]  # a loss may leave some out
-    stacked = n_seeds > 1  # parameters of one seed may have no axis of seeds
-    norms = sum(g.pow(2).flatten(1).sum(1) if stacked else g.pow(2).sum().reshape(1) for g in gradients).sqrt()
-    scale = (limit / (norms + 1e-6)).clamp(max=1)
-    for g in gradients:
-        g.mul_(scale.view(-1, *[1] * (g.ndim - 1)) if stacked else scale)
+from rlcourse.parts.seeds import Seeds
 
 
-class SeedAdam:
-    """Adam (Kingma and Ba, 2015) for stacked parameters [K, ...], of which only some seeds step at a time.
+class Adam:
+    """Adam (Kingma and Ba, 2015) for networks whose parameters are stacked [K, ...]: row k is seed k's.
 
-    A seed that stands still keeps its moments and its count: it learns as it would alone.
+    A seed whose gradient is not finite has diverged: it is noted in `seeds.diverged` and never moved again, while its
+    neighbours go on. A seed that stands still keeps its moments: it learns as it would alone.
+
+    Args:
+        networks: what it steps.
+        seeds: of whom.
+        config: has `anneal`, `total_steps`, `max_grad_norm` and `learning_rate`.
+        learning_rate: in place of config's.
+        eps: added to the root of the second moment.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], eps: float = 1e-5) -> None:
-        self.parameters = list(parameters)
-        self.eps = eps
-        self.moments = [(torch.zeros_like(p), torch.zeros_like(p)) for p in self.parameters]
-        self.count = torch.zeros(len(self.parameters[0]), dtype=torch.int64)
+    def __init__(
+        self, *networks: nn.Module, seeds: Seeds, config: Any, learning_rate: float | None = None, eps: float = 1e-5
+    ) -> None:
+        self.parameters = [p for network in networks for p in network.parameters()]
+        self.seeds, self.config, self.eps = seeds, config, eps
+        self.learning_rate = config.learning_rate if learning_rate is None else learning_rate
+        self.sizes = [p[0].numel() for p in self.parameters]
+        self.mean, self.square = torch.zeros(2, len(seeds), sum(self.sizes))
+        self.count = torch.zeros(len(seeds), 1)
+        self.norms = torch.zeros(len(seeds))  # of the last gradients, before they were clipped
+        self.done = self.before = 0
 
-    @torch.no_grad()
-    def step(self, seeds: Tensor, learning_rate: float) -> None:
-        """Step with the seeds [R], by their gradients."""
-        self.count[seeds] += 1
-        for p, (mean, square) in zip(self.parameters, self.moments, strict=True):
-            gradient, count = p.grad[seeds], self.count[seeds].view(-1, *[1] * (p.ndim - 1))
-            mean[seeds] = 0.9 * mean[seeds] + 0.1 * gradient
-            square[seeds] = 0.999 * square[seeds] + 0.001 * gradient**2
-            unbiased = mean[seeds] / (1 - 0.9**count), square[seeds] / (1 - 0.999**count)
-            p[seeds] -= learning_rate * unbiased[0] / (unbiased[1].sqrt() + self.eps)
+    def step(self, loss: Tensor, done: int, only: Sequence[int] | None = None) -> None:
+        """Step down the gradient of `loss`, a mean over all seeds' batches, after `done` steps of the run.
+
+        Args:
+            loss: one number. Times K, so that each seed gets the gradient of its own mean.
+            done: environment steps of each seed so far. The learning rate is that of the steps before these.
+            only: the seeds that step, where the others stand still. The loss is then the mean over these.
+        """
+        for p in self.parameters:
+            p.grad = None
+        (loss * (len(self.seeds) if only is None else len(only))).backward()
+        with torch.no_grad():
+            self._step(self._gradients(), done, only)
+
+    def _gradients(self) -> Tensor:
+        """[K, P]; 0 where a loss leaves a parameter out."""
+        return torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten(1) for p in self.parameters], 1)
+
+    def _step(self, gradients: Tensor, done: int, only: Sequence[int] | None) -> None:
+        self.norms = gradients.norm(dim=1)
+        moves = torch.ones(len(self.seeds), dtype=torch.bool)
+        if only is not None:
+            moves = torch.zeros_like(moves).index_fill(0, torch.tensor(list(only)), True)
+        if self.seeds.diverged or not self.norms.isfinite().all():
+            for k in (moves & ~self.norms.isfinite()).nonzero().flatten().tolist():
+                self.seeds.diverged.setdefault(k, done)
+            moves[list(self.seeds.diverged)] = False
+            gradients = gradients.nan_to_num(0, 0, 0)
+        if self.config.max_grad_norm is not None:
+            gradients = gradients * (self.config.max_grad_norm / (self.norms + 1e-6)).clamp(max=1).unsqueeze(1)
+        if done > self.done:
+            self.before, self.done = self.done, done
+        rate = self.learning_rate
+        if self.config.anneal:
+            rate *= max(0.0, 1 - self.before / self.config.total_steps)
+        self._move(gradients, rate, None if moves.all() else moves.unsqueeze(1))
+
+    def _move(self, gradients: Tensor, rate: float, moves: Tensor | None) -> None:
+        """The step of Adam itself, of the seeds that move (None: all)."""
+        mean, square = self.mean.lerp(gradients, 0.1), self.square.lerp(gradients.square(), 0.001)
+        count = self.count + 1
+        unbiased = mean / (1 - 0.9**count), square / (1 - 0.999**count)
+        step = rate * unbiased[0] / (unbiased[1].sqrt() + self.eps)
+        if moves is not None:
+            mean, square = torch.where(moves, mean, self.mean), torch.where(moves, square, self.square)
+            count, step = torch.where(moves, count, self.count), torch.where(moves, step, 0.0)
+        self.mean, self.square, self.count = mean, square, count
+        for p, part in zip(self.parameters, step.split(self.sizes, dim=1), strict=True):
+            p.sub_(part.view_as(p))

@@ -1,37 +1,62 @@
-"""Networks for K seeds at once: stacked linear layers, mlp, dueling head, noisy layers, a small convolution.
+"""Networks of K seeds: one batch for all of them, one batched product a layer.
 
-Everywhere the first axis is the seed: [K, N, in] -> [K, N, out], one batched product for all. Seed k draws its initial
-weights (and its noise) from generators[k] alone, so that seed 3 of 8 starts like that seed alone.
+Agents and equations see batches [..., N, ...] in which the seeds lie side by side, seed 0's part first. Inside, the first
+axis is the seed: [K, M, in] -> [K, M, out]; `SideBySide` turns the one into the other, and nothing else does. Seed k draws
+its initial weights (and its noise) from its own stream, so that seed 3 of 8 starts like that seed alone.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from gymnasium.spaces import Box, Space
+from torch import Tensor, nn
 
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.functional import targets
-
-Generators = Sequence[Generator]
-
-
-def generators_for(n_seeds: int, seed: int) -> list[Generator]:
-    """A generator for each of the seeds seed, seed + 1, ..."""
-    return [Generator().manual_seed(seed + k) for k in range(n_seeds)]
+from rlcourse.parts.seeds import Seeds, Stream
 
 
-def uniform(shape: tuple[int, ...], bound: float, generators: Generators) -> Tensor:
-    """Uniform numbers in [-bound, bound], [K, *shape], seed k's from its own generator."""
-    return torch.stack([(2 * torch.rand(shape, generator=generator) - 1) * bound for generator in generators])
+class SideBySide(nn.Module):
+    """A stacked network [K, M, *shape] -> [K, M, out] as one for batches [..., N, *shape] -> [..., N, out].
+
+    Observations come as any type of number; images of whole numbers 0..255 are scaled to 0..1.
+    """
+
+    def __init__(self, net: nn.Module, n_seeds: int, observation_space: Space | None = None) -> None:
+        super().__init__()
+        self.net, self.n_seeds = net, n_seeds
+        self.dims = 1 if observation_space is None else len(observation_space.shape)  # axes of one input
+        image = self.dims == 3 and observation_space.dtype == np.uint8
+        self.scale = 1 / 255 if image else 1.0
+
+    def forward(self, x: Any) -> Tensor:
+        x = torch.as_tensor(x, dtype=torch.float32)
+        if self.scale != 1:
+            x = x * self.scale
+        lead, shape = x.shape[: x.ndim - self.dims], x.shape[x.ndim - self.dims :]
+        if len(lead) == 1:
+            return self.net(x.reshape(self.n_seeds, -1, *shape)).flatten(0, 1)
+        T, B = lead[:-1].numel(), lead[-1] // self.n_seeds
+        y = self.net(x.reshape(T, self.n_seeds, B, *shape).transpose(0, 1).flatten(1, 2))
+        return y.unflatten(1, (T, B)).transpose(0, 1).reshape(*lead, *y.shape[2:])
+
+
+def uniform(shape: tuple[int, ...], bound: float, chance: Stream) -> Tensor:
+    """Uniform numbers in [-bound, bound], [K, *shape], seed k's from its own stream."""
+    drawn = torch.from_numpy(np.stack([one.random(shape, np.float32) for one in chance]))
+    return (2 * drawn - 1) * bound
 
 
 class StackedLinear(nn.Module):
     """K linear layers side by side, each started as torch.nn.Linear starts one."""
 
-    def __init__(self, n_in: int, n_out: int, generators: Generators) -> None:
+    def __init__(self, n_in: int, n_out: int, chance: Stream) -> None:
         super().__init__()
-        self.weight = nn.Parameter(uniform((n_in, n_out), n_in**-0.5, generators))
-        self.bias = nn.Parameter(uniform((1, n_out), n_in**-0.5, generators))
+        self.weight = nn.Parameter(uniform((n_in, n_out), n_in**-0.5, chance))
+        self.bias = nn.Parameter(uniform((1, n_out), n_in**-0.5, chance))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.bias, x, self.weight)
@@ -43,21 +68,21 @@ class NoisyLinear(nn.Module):
     Factorised: the noise of weight (i, j) is f(e_i) f(e_j) with f(x) = sign(x) sqrt(|x|), n_in + n_out numbers a seed.
     """
 
-    def __init__(self, n_in: int, n_out: int, generators: Generators, sigma: float = 0.5) -> None:
+    def __init__(self, n_in: int, n_out: int, chance: Stream, sigma: float = 0.5) -> None:
         super().__init__()
-        self.generators = generators
-        self.weight = nn.Parameter(uniform((n_in, n_out), n_in**-0.5, generators))
-        self.bias = nn.Parameter(uniform((1, n_out), n_in**-0.5, generators))
+        self.chance = chance
+        self.weight = nn.Parameter(uniform((n_in, n_out), n_in**-0.5, chance))
+        self.bias = nn.Parameter(uniform((1, n_out), n_in**-0.5, chance))
         self.weight_sigma = nn.Parameter(torch.full_like(self.weight, sigma * n_in**-0.5))
         self.bias_sigma = nn.Parameter(torch.full_like(self.bias, sigma * n_in**-0.5))
-        self.register_buffer("noise_in", torch.zeros(len(generators), n_in, 1))
-        self.register_buffer("noise_out", torch.zeros(len(generators), 1, n_out))
+        self.register_buffer("noise_in", torch.zeros(len(chance), n_in, 1))
+        self.register_buffer("noise_out", torch.zeros(len(chance), 1, n_out))
         self.resample()
 
     def resample(self) -> None:
         """Draw new noise."""
         n_in, n_out = self.weight.shape[1:]
-        drawn = torch.stack([torch.randn(n_in + n_out, generator=generator) for generator in self.generators])
+        drawn = torch.from_numpy(self.chance.normal(len(self.chance), n_in + n_out))
         scaled = drawn.sign() * drawn.abs().sqrt()
         self.noise_in.copy_(scaled[:, :n_in, None])
         self.noise_out.copy_(scaled[:, None, n_in:])
@@ -69,19 +94,19 @@ class NoisyLinear(nn.Module):
         return torch.baddbmm(self.bias + self.bias_sigma * self.noise_out, x, weight)
 
 
-Layer = Callable[[int, int, Generators], nn.Module]
+Layer = Callable[[int, int, Stream], nn.Module]
 
 
 def mlp(
     sizes: Sequence[int],
-    generators: Generators,
+    chance: Stream,
     layer: Layer = StackedLinear,
     activation: Callable[[], nn.Module] = nn.ReLU,
 ) -> nn.Sequential:
     """Layers of these sizes with an activation between them: [K, N, sizes[0]] -> [K, N, sizes[-1]]."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
-        layers += [layer(n_in, n_out, generators), activation()]
+        layers += [layer(n_in, n_out, chance), activation()]
     return nn.Sequential(*layers[:-1])
 
 
@@ -95,15 +120,15 @@ class Dueling(nn.Module):
         self,
         n_features: int,
         n_actions: int,
-        generators: Generators,
+        chance: Stream,
         dueling_q: Callable[[Tensor, Tensor], Tensor] = targets.dueling_q,
         layer: Layer = StackedLinear,
         hidden: int = 64,
         n_atoms: int = 1,
     ) -> None:
         super().__init__()
-        self.value = mlp((n_features, hidden, n_atoms), generators, layer)
-        self.advantage = mlp((n_features, hidden, n_actions * n_atoms), generators, layer)
+        self.value = mlp((n_features, hidden, n_atoms), chance, layer)
+        self.advantage = mlp((n_features, hidden, n_actions * n_atoms), chance, layer)
         self.dueling_q, self.n_actions, self.n_atoms = dueling_q, n_actions, n_atoms
 
     def forward(self, x: Tensor) -> Tensor:
@@ -120,17 +145,44 @@ class MinAtarFeatures(nn.Module):
     are one batched product as well.
     """
 
-    def __init__(self, shape: tuple[int, ...], generators: Generators, n_out: int = 128) -> None:
+    def __init__(self, shape: tuple[int, ...], chance: Stream, n_out: int = 128) -> None:
         super().__init__()
         height, width, channels = shape
         cells = torch.arange(height * width * channels).view(shape)  # which of them each patch sees, [patches, 9 C]
         self.register_buffer(
             "patches", cells.unfold(0, 3, 1).unfold(1, 3, 1).flatten(2).flatten(0, 1), persistent=False
         )
-        self.kernels = StackedLinear(9 * channels, 16, generators)
-        self.linear = StackedLinear(16 * (height - 2) * (width - 2), n_out, generators)
+        self.kernels = StackedLinear(9 * channels, 16, chance)
+        self.linear = StackedLinear(16 * (height - 2) * (width - 2), n_out, chance)
 
     def forward(self, x: Tensor) -> Tensor:
         K, N = x.shape[:2]
         seen = x.reshape(K * N, -1)[:, self.patches.flatten()].float().view(K, -1, self.patches.shape[1])
         return self.linear(self.kernels(seen).relu().view(K, N, -1)).relu()
+
+
+def features(observation_space: Space, hidden: Sequence[int], chance: Stream) -> tuple[nn.Module, int]:
+    """Layers from an observation to features, and how many these are: an mlp for numbers [n], a convolution for images.
+
+    Raises:
+        ValueError: where the space is neither a Box [n] nor an image [H, W, C], channels last.
+    """
+    shape = observation_space.shape
+    if not isinstance(observation_space, Box) or len(shape) not in (1, 3):
+        expected = "a Box of numbers [n] or an image [H, W, C]; tables: agents/tabular"
+        raise bad_argument("observation_space", f"{observation_space}", expected)
+    if len(shape) == 1:
+        sizes = (*shape, *hidden)
+        return nn.Sequential(mlp(sizes, chance), nn.ReLU()) if hidden else nn.Identity(), sizes[-1]
+    if shape[2] > min(shape[:2]) or min(shape[:2]) < 3:
+        raise bad_argument(
+            "observation_space", f"an image of shape {shape}", "[H, W, C]: the channels are the last axis"
+        )
+    return MinAtarFeatures(shape, chance), 128
+
+
+def q_network(observation_space: Space, n_actions: int, hidden: Sequence[int], seeds: Seeds) -> SideBySide:
+    """Q of every action: observations [..., N, ...] to [..., N, A]."""
+    chance = seeds("q network")
+    layers, width = features(observation_space, hidden, chance)
+    return SideBySide(nn.Sequential(layers, mlp((width, n_actions), chance)), len(seeds), observation_space)

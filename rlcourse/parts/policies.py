@@ -1,102 +1,151 @@
-"""Policies of K seeds at once: categorical for discrete actions, Gaussian for continuous ones.
-
-`policy(obs [K, N, ...])` gives parameters that `sample`, `log_prob`, `entropy` and `mode` understand, each [K, N, ...].
-"""
+"""Policies: a network from observations to a distribution over actions, which one draws from, values and compares."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
-from numpy import ndarray
+from gymnasium.spaces import Box, Discrete, Space
 from torch import Tensor, nn
 
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.functional import policy_losses
-from rlcourse.parts.nets import Generators, mlp
+from rlcourse.parts.agent import in_tensors
+from rlcourse.parts.nets import SideBySide, mlp
+from rlcourse.parts.seeds import Seeds, Stream
 
-LOG_2_PI_E = float(np.log(2 * np.pi * np.e))
+LOG_2_PI = float(np.log(2 * np.pi))
 
 
-class Categorical(nn.Module):
-    """pi(a | s) = softmax(logits(s)): observations [K, N, n] to logits [K, N, A].
+@dataclass(frozen=True)
+class Categorical:
+    """pi(a | s) = softmax(logits)_a.
 
     Log-probabilities come from log-softmax: log(softmax) would take the logarithm of a probability rounded to 0.
     """
 
+    logits: Tensor  # [..., A]
+    entropy_of: Callable[[Tensor], Tensor]
+
+    def sample(self, chance: Stream) -> Tensor:
+        """Actions [N]."""
+        cumulative = self.logits.softmax(-1).cumsum(-1)
+        uniform = torch.from_numpy(chance.uniform(len(self.logits))).unsqueeze(-1)
+        return (cumulative > uniform * cumulative[..., -1:]).int().argmax(-1)
+
+    def mode(self) -> Tensor:
+        """The likeliest actions."""
+        return self.logits.argmax(-1)
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """log pi(a | s) of actions [...]."""
+        return self.logits.log_softmax(-1).gather(-1, action.long().unsqueeze(-1)).squeeze(-1)
+
+    def score_sq(self, action: Tensor) -> Tensor:
+        """The squared norm of the gradient of log pi(a | s) with respect to the logits."""
+        taken = nn.functional.one_hot(action.long(), self.logits.shape[-1])
+        return ((taken - self.logits.softmax(-1)) ** 2).sum(-1).detach()
+
+    def entropy(self) -> Tensor:
+        """In nats, one number a state."""
+        return self.entropy_of(self.logits.flatten(0, -2)).view(self.logits.shape[:-1])  # an equation sees [B, A]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent normal distributions, one an action dimension."""
+
+    mean: Tensor  # [..., D]
+    log_std: Tensor  # [N, D], the same in every state
+
+    def sample(self, chance: Stream) -> Tensor:
+        """Actions [N, D]."""
+        return self.mean + self.log_std.exp() * torch.from_numpy(chance.normal(*self.mean.shape))
+
+    def mode(self) -> Tensor:
+        """The likeliest actions."""
+        return self.mean
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Of the density, summed over the action's dimensions."""
+        z = (action - self.mean) / self.log_std.exp()
+        return -(0.5 * z**2 + self.log_std + 0.5 * LOG_2_PI).sum(-1)
+
+    def score_sq(self, action: Tensor) -> Tensor:
+        """The squared norm of the gradient of log pi(a | s) with respect to the mean."""
+        return (((action - self.mean) / (2 * self.log_std).exp()) ** 2).sum(-1).detach()
+
+    def entropy(self) -> Tensor:
+        """In nats, 1/2 log(2 pi e sigma^2), summed over the action's dimensions."""
+        return (self.log_std + 0.5 * (LOG_2_PI + 1)).sum(-1).expand(self.mean.shape[:-1])
+
+
+class Policy(nn.Module):
+    """pi(. | s): observations [..., N, n] to a distribution, categorical for Discrete actions, Gaussian for a Box.
+
+    Args:
+        observation_space, action_space: what it sees and does.
+        hidden: widths of its hidden layers.
+        seeds: of whom.
+        entropy: the equation, for discrete actions.
+
+    Raises:
+        ValueError: where observations are no vector, actions are neither Discrete nor a Box [n], or an entropy is given
+            that would never be called.
+    """
+
     def __init__(
         self,
-        n_in: int,
-        n_actions: int,
+        observation_space: Space,
+        action_space: Space,
         hidden: Sequence[int],
-        generators: Generators,
+        seeds: Seeds,
         entropy: Callable[[Tensor], Tensor] = policy_losses.entropy,
     ) -> None:
         super().__init__()
-        self.net = mlp((n_in, *hidden, n_actions), generators, activation=nn.Tanh)
-        small_last_layer(self.net)
-        self._entropy = bare(entropy)
+        n_in, n_out = vector(observation_space), n_outputs(action_space)
+        net = mlp((n_in, *hidden, n_out), seeds("policy"), activation=nn.Tanh)
+        small_last_layer(net)
+        self.net, self.entropy = SideBySide(net, len(seeds), observation_space), in_tensors(entropy)
+        self.discrete = isinstance(action_space, Discrete)
+        if not self.discrete:
+            if entropy is not policy_losses.entropy:
+                raise bad_argument("entropy", "a function", "none: that of a Gaussian policy has a formula of its own")
+            self.log_std = nn.Parameter(torch.zeros(len(seeds), n_out))
 
-    def forward(self, obs: Tensor) -> Tensor:
-        return self.net(obs)
-
-    def sample(self, logits: Tensor, generators: Sequence[np.random.Generator]) -> Tensor:
-        """Actions [K, N], seed k's from its own generator."""
-        cumulative = logits.softmax(dim=-1).cumsum(dim=-1)
-        uniform = torch.from_numpy(np.stack([g.random(logits.shape[1]) for g in generators]))
-        return (cumulative > uniform.unsqueeze(-1) * cumulative[..., -1:]).int().argmax(dim=-1)
-
-    def mode(self, logits: Tensor) -> Tensor:
-        return logits.argmax(dim=-1)
-
-    def log_prob(self, logits: Tensor, actions: Tensor) -> Tensor:
-        return logits.log_softmax(dim=-1).gather(-1, actions.long().unsqueeze(-1)).squeeze(-1)
-
-    def score_sq(self, logits: Tensor, actions: Tensor) -> Tensor:
-        """The squared norm of the gradient of log pi(a | s) with respect to the logits."""
-        taken = nn.functional.one_hot(actions.long(), logits.shape[-1])
-        return ((taken - logits.softmax(dim=-1)) ** 2).sum(dim=-1).detach()
-
-    def entropy(self, logits: Tensor) -> Tensor:
-        return self._entropy(logits.flatten(0, 1)).view(logits.shape[:2])  # an equation never sees K
+    def forward(self, obs: Any) -> Categorical | Gaussian:
+        out = self.net(obs)
+        if self.discrete:
+            return Categorical(out, self.entropy)
+        return Gaussian(out, self.log_std.repeat_interleave(out.shape[-2] // len(self.log_std), dim=0))
 
 
-class Gaussian(nn.Module):
-    """Independent normal distributions, one an action dimension: observations [K, N, n] to means [K, N, D].
+class Critic(SideBySide):
+    """V(s): observations [..., N, n] to values [..., N]."""
 
-    The logarithm of the standard deviation is a parameter of its own, the same in every state.
-    """
+    def __init__(self, observation_space: Space, hidden: Sequence[int], seeds: Seeds) -> None:
+        sizes = (vector(observation_space), *hidden, 1)
+        super().__init__(mlp(sizes, seeds("critic"), activation=nn.Tanh), len(seeds), observation_space)
 
-    def __init__(self, n_in: int, n_dims: int, hidden: Sequence[int], generators: Generators, log_std: float = 0.0):
-        super().__init__()
-        self.net = mlp((n_in, *hidden, n_dims), generators, activation=nn.Tanh)
-        small_last_layer(self.net)
-        self.log_std = nn.Parameter(torch.full((len(generators), 1, n_dims), log_std))
+    def forward(self, obs: Any) -> Tensor:
+        return super().forward(obs).squeeze(-1)
 
-    def forward(self, obs: Tensor) -> Tensor:
-        return self.net(obs)
 
-    def sample(self, mean: Tensor, generators: Sequence[np.random.Generator]) -> Tensor:
-        """Actions [K, N, D], seed k's from its own generator."""
-        noise = torch.from_numpy(np.stack([g.standard_normal(mean.shape[1:], np.float32) for g in generators]))
-        return mean + self.log_std.exp() * noise
+def vector(observation_space: Space) -> int:
+    """How many numbers an observation has."""
+    if not isinstance(observation_space, Box) or len(observation_space.shape) != 1:
+        raise bad_argument("observation_space", f"{observation_space}", "a Box of numbers [n]")
+    return observation_space.shape[0]
 
-    def mode(self, mean: Tensor) -> Tensor:
-        return mean
 
-    def log_prob(self, mean: Tensor, actions: Tensor) -> Tensor:
-        """Of the density, summed over the action's dimensions [K, N]."""
-        scaled = (actions - mean) / self.log_std.exp()
-        return -(0.5 * scaled**2 + self.log_std + 0.5 * float(np.log(2 * np.pi))).sum(dim=-1)
-
-    def score_sq(self, mean: Tensor, actions: Tensor) -> Tensor:
-        """The squared norm of the gradient of log pi(a | s) with respect to the mean."""
-        return (((actions - mean) / (2 * self.log_std).exp()) ** 2).sum(dim=-1).detach()
-
-    def entropy(self, mean: Tensor) -> Tensor:
-        """In nats, [K, N]: 1/2 log(2 pi e sigma^2), summed over the action's dimensions."""
-        return (self.log_std + 0.5 * LOG_2_PI_E).sum(dim=-1).expand(mean.shape[:2])
+def n_outputs(action_space: Space) -> int:
+    """How many numbers a policy gives: one a discrete action, or one an action dimension."""
+    if isinstance(action_space, Discrete):
+        return int(action_space.n)
+    if isinstance(action_space, Box) and len(action_space.shape) == 1:
+        return action_space.shape[0]
+    raise bad_argument("action_space", f"{action_space}", "Discrete actions or a Box of numbers [n]")
 
 
 def small_last_layer(net: nn.Sequential, factor: float = 0.01) -> None:
@@ -104,28 +153,3 @@ def small_last_layer(net: nn.Sequential, factor: float = 0.01) -> None:
     with torch.no_grad():
         for parameter in net[-1].parameters():
             parameter.mul_(factor)
-
-
-def policy_for(
-    env: gymnasium.Env, hidden: Sequence[int], generators: Generators, entropy: Callable = policy_losses.entropy
-) -> Categorical | Gaussian:
-    """The policy that suits an environment's spaces.
-
-    Raises:
-        ValueError: where observations are no vector, or actions are neither Discrete nor a Box [n].
-    """
-    observations, actions = env.observation_space, env.action_space
-    if not isinstance(observations, gymnasium.spaces.Box) or len(observations.shape) != 1:
-        raise wrong("observation_space", f"{observations}", "a Box of numbers [n]")
-    if isinstance(actions, gymnasium.spaces.Discrete):
-        return Categorical(observations.shape[0], int(actions.n), hidden, generators, entropy)
-    if isinstance(actions, gymnasium.spaces.Box) and len(actions.shape) == 1:
-        return Gaussian(observations.shape[0], actions.shape[0], hidden, generators)
-    raise wrong("action_space", f"{actions}", "Discrete actions or a Box of numbers [n]")
-
-
-def within(space: gymnasium.Space, actions: ndarray) -> ndarray:
-    """Continuous actions clipped to what the environment takes; discrete ones as they are."""
-    if isinstance(space, gymnasium.spaces.Box):
-        return actions.clip(space.low, space.high)
-    return actions

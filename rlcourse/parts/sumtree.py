@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import Array, Index, wrong
+from rlcourse.contracts.inputs import Array, Index, bad_argument
 
 TOP = 10  # NumPy pays by the call: bisecting 2**10 sums is one, ten levels of pairs would be many
 
@@ -75,10 +75,12 @@ class SumTree:
         """
         total = self._edges[:, -1:]
         if not total.all():
-            raise wrong("uniforms", f"a draw from tree {total.argmin()}", "a priority > 0: all priorities are zero")
+            raise bad_argument(
+                "uniforms", f"a draw from tree {total.argmin()}", "a priority > 0: all priorities are zero"
+            )
         points = Array("K M", low=0).check("uniforms", np.asarray(uniforms, float), {"K": self.n_trees})
         if (points > total).any():
-            raise wrong("uniforms", f"{points[points > total][0]:g}", "points in [0, total] of their tree")
+            raise bad_argument("uniforms", f"{points[points > total][0]:g}", "points in [0, total] of their tree")
         rest = np.minimum(points, np.nextafter(total, 0))  # where a point lies, seen from the left end of its node
         top = [np.searchsorted(*row, side="right") - 1 for row in zip(self._edges, rest, strict=True)]
         rest -= self._edges[self._trees, top]
@@ -103,17 +105,17 @@ class SumTree:
             ValueError: where n is no whole number >= 1, or there are not K generators.
         """
         if len(generators) != self.n_trees:
-            raise wrong("generators", f"{len(generators)}", f"{self.n_trees}, one a tree")
+            raise bad_argument("generators", f"{len(generators)}", f"{self.n_trees}, one a tree")
         return (np.arange(_count("n", n)) + [g.random(n) for g in generators]) / n * self.total[:, None]
 
     def _leaves(self, indices: ndarray) -> ndarray:
         indices = np.asarray(Index("capacity").check("indices", indices, {"capacity": self.capacity}), int)
         if indices.ndim != 2 or len(indices) != self.n_trees:
-            raise wrong("indices", f"shape {indices.shape}", f"[K, M] with K = {self.n_trees}")
+            raise bad_argument("indices", f"shape {indices.shape}", f"[K, M] with K = {self.n_trees}")
         return indices + self._first_leaf
 
 
 def _count(name: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise wrong(name, f"{value!r}", "a whole number >= 1")
+        raise bad_argument(name, f"{value!r}", "a whole number >= 1")
     return int(value)

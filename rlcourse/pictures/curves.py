@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.pictures.style import COLOURS, TICKS, axes_for, style
 from rlcourse.records.stats import bootstrap_interval, interquartile_mean
 
@@ -31,10 +31,10 @@ def plot_curves(
     """
     x = np.asarray(x)
     if not curves or x.ndim != 1:
-        raise wrong("curves", f"{len(curves)} over x of shape {x.shape}", "at least one, over x [C]")
+        raise bad_argument("curves", f"{len(curves)} over x of shape {x.shape}", "at least one, over x [C]")
     for name, curve in curves.items():
         if np.ndim(curve) != 2 or np.shape(curve)[1] != len(x):
-            raise wrong(f"curves[{name!r}]", f"shape {np.shape(curve)}", f"[K, C] with C = {len(x)}")
+            raise bad_argument(f"curves[{name!r}]", f"shape {np.shape(curve)}", f"[K, C] with C = {len(x)}")
     counts = {
         name: f"{len(curve)} seeds" if len(curve) > 1 else "1 seed, no interval" for name, curve in curves.items()
     }

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 from PIL import Image
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 
 
 def episode_gif(
@@ -27,7 +27,9 @@ def episode_gif(
         ValueError: where the environment draws no frames.
     """
     if env.render_mode != "rgb_array":
-        raise wrong("env", f"render_mode {env.render_mode!r}", "an environment made with render_mode='rgb_array'")
+        raise bad_argument(
+            "env", f"render_mode {env.render_mode!r}", "an environment made with render_mode='rgb_array'"
+        )
     obs, _ = env.reset(seed=seed)
     frames = [Image.fromarray(env.render())]
     for _ in range(max_steps):

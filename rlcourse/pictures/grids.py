@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import Array, wrong
+from rlcourse.contracts.inputs import Array, bad_argument
 from rlcourse.pictures.style import LIGHT, ORANGE, SPECIAL, axes_for, style
 from rlcourse.worlds.grids import MOVES
 from rlcourse.worlds.mdp import MDP
@@ -111,7 +111,7 @@ def plot_differences(got: ndarray, expected: ndarray, ax: Axes | None = None, ti
     """
     got, expected = np.asarray(got, float), np.asarray(expected, float)
     if got.shape != expected.shape or got.size == 0:
-        raise wrong("got", f"shape {got.shape}", f"the shape {expected.shape} of a table that is not empty")
+        raise bad_argument("got", f"shape {got.shape}", f"the shape {expected.shape} of a table that is not empty")
     lead = got.shape[:-1] if got.ndim > 1 else got.shape  # a vector stands upright
     got, expected = got.reshape(int(np.prod(lead)), -1), expected.reshape(int(np.prod(lead)), -1)
     differs = ~np.isclose(got, expected, equal_nan=True)

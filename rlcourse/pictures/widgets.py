@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import Array, wrong
+from rlcourse.contracts.inputs import Array, bad_argument
 from rlcourse.functional import tabular
 from rlcourse.pictures.grids import plot_values
 from rlcourse.pictures.style import COLOURS, SPECIAL, style, to_png
@@ -44,7 +44,7 @@ class ValueIterationExplorer(widgets.VBox):
     def __init__(self, text: str, value_backup: Backup) -> None:
         self.rows = [list(line.strip()) for line in text.strip().splitlines()]
         if len({len(row) for row in self.rows}) != 1 or not self.rows[0]:
-            raise wrong("text", f"lines of lengths {[len(row) for row in self.rows]}", "a rectangular map")
+            raise bad_argument("text", f"lines of lengths {[len(row) for row in self.rows]}", "a rectangular map")
         self.value_backup = value_backup
         self.world: MDP | None = None
         self.V = np.zeros(len(self.rows) * len(self.rows[0]))

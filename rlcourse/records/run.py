@@ -25,7 +25,7 @@ import numpy as np
 from numpy import ndarray
 
 from rlcourse import __version__
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.worlds.envs import make_env
 
 AGENTS = {
@@ -46,18 +46,18 @@ class RunError(Exception):
 def configured(agent: str, settings: Sequence[str], steps: int) -> Any:
     """The agent's Config, with settings such as "double=True" in place of its defaults."""
     if agent not in AGENTS:
-        raise wrong("agent", repr(agent), f"one of {', '.join(AGENTS)}")
+        raise bad_argument("agent", repr(agent), f"one of {', '.join(AGENTS)}")
     config = importlib.import_module(f"rlcourse.agents.{agent}").Config(total_steps=steps)
     names = [field.name for field in dataclasses.fields(config)]
     changes = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or name not in names:
-            raise wrong("--set", repr(setting), f"NAME=VALUE with a name of {', '.join(names)}")
+            raise bad_argument("--set", repr(setting), f"NAME=VALUE with a name of {', '.join(names)}")
         try:
             changes[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
-            raise wrong(name, repr(value), "a number, True, False, None or a tuple") from None
+            raise bad_argument(name, repr(value), "a number, True, False, None or a tuple") from None
     return dataclasses.replace(config, **changes)
 
 
@@ -126,7 +126,7 @@ def run(
         "jobs": jobs,
     }.items():
         if value < 1:
-            raise wrong(name, f"{value}", "at least 1")
+            raise bad_argument(name, f"{value}", "at least 1")
     config = configured(agent, settings, steps)
     built(agent, env, 1, 0, config)  # what it cannot serve is said before anything is written
     what = {"agent": agent, "env": env, "evaluations": evaluations, "episodes": episodes, **dataclasses.asdict(config)}

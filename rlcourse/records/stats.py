@@ -4,7 +4,7 @@ import numpy as np
 from numpy import ndarray
 from scipy.stats import trim_mean
 
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.inputs import Number, bad_argument
 
 COLUMNS = 256  # how many columns are resampled at once: n * K * COLUMNS numbers in memory
 
@@ -46,7 +46,7 @@ def bootstrap_interval(x: ndarray, level: float = 0.95, n: int = 2000, seed: int
     x = _of_seeds(x)
     Number(0, 1, open_ends="low high").check("level", level, {})
     if n < 1:
-        raise wrong("n", f"{n}", "at least 1")
+        raise bad_argument("n", f"{n}", "at least 1")
     drawn = np.random.default_rng(seed).integers(len(x), size=(n, len(x)))
     columns = x.reshape(len(x), -1)
     tails = [(1 - level) / 2, (1 + level) / 2]
@@ -61,7 +61,7 @@ def bootstrap_interval(x: ndarray, level: float = 0.95, n: int = 2000, seed: int
 def _of_seeds(x: ndarray) -> ndarray:
     x = np.asarray(x, float)
     if x.ndim == 0 or x.size == 0:
-        raise wrong("x", f"shape {x.shape}", "[K, ...], at least one seed")
+        raise bad_argument("x", f"shape {x.shape}", "[K, ...], at least one seed")
     if np.isnan(x).any():
-        raise wrong("x", "NaN", "numbers")
+        raise bad_argument("x", "NaN", "numbers")
     return x

@@ -1,9 +1,8 @@
-"""The one training loop, and evaluation apart from it.
+"""The one training loop, and evaluation apart from it. What runs, where and how long, is read from the agent."""
 
-An agent has n_seeds, act(obs [K, B, ...]) -> actions that explore, greedy(obs) -> its best ones, and observe(Step).
-"""
-
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,24 +11,28 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import Scalar, bad_argument
+from rlcourse.parts.seeds import Seeds
 from rlcourse.training.progress import progress
 from rlcourse.worlds.envs import EnvMaker, Envs, Step
 
-EVALUATION_SEED = 1_000_000  # evaluation never sees a training environment's seed
 
+class Learner(Protocol):
+    """What the loop needs of an agent (parts/agent.py)."""
 
-class Agent(Protocol):
-    """What the loop needs of an agent."""
+    env: EnvMaker
+    config: Any  # total_steps and n_envs
+    seeds: Seeds
+    steps: int
+    greedy_network: nn.Module  # what greedy acts by; the weights of K seeds stacked
 
-    n_seeds: int
-    policy: nn.Module  # what greedy acts by; the weights of K seeds stacked
+    def begin(self) -> None: ...
 
-    def act(self, obs: ndarray) -> ndarray: ...
+    def act(self, obs: ndarray) -> ndarray | Tensor: ...
 
     def observe(self, step: Step) -> None: ...
 
-    def greedy(self, obs: ndarray) -> ndarray: ...
+    def greedy(self, obs: ndarray) -> ndarray | Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -38,101 +41,151 @@ class Run:
 
     steps: ndarray
     returns: ndarray
-    finished: list[list[float]]
-
-
-def train(
-    agent: Agent,
-    env: EnvMaker,
-    steps: int,
-    *,
-    per_seed: int = 1,
-    seed: int = 0,
-    evaluations: int = 10,
-    episodes: int = 10,
-    after: Callable[[int], Any] | None = None,
-    label: str = "training",
-) -> Run:
-    """Train for so many steps of each seed, evaluating the greedy policy on the way and at the end.
-
-    Args:
-        agent: who learns.
-        env: a Gymnasium id, or a function that makes one environment.
-        steps: environment steps of each seed.
-        per_seed: environments of each seed, side by side.
-        seed: seeds seed, seed + 1, ...
-        evaluations: how often to evaluate, evenly spread, the last time at the end; 0: never.
-        episodes: episodes of an evaluation, for each seed.
-        after: called with the number of steps after each evaluation.
-        label: of the progress bar.
-
-    Raises:
-        Diverged: where a loss is NaN or infinite. Each seed's best policy so far is then back in the agent.
-    """
-    if steps < per_seed:
-        raise wrong("steps", f"{steps}", f"at least {per_seed}, one step of each environment")
-    torch.set_flush_denormal(True)  # where gradients vanish, Adam's means fade into numbers that are 20 times as slow
-    envs = Envs(env, agent.n_seeds, per_seed, seed)
-    ticks = steps // per_seed
-    marks = np.unique(np.linspace(0, ticks, evaluations + 1).astype(int)[1:]) if evaluations else np.array([], int)
-    returns, best = [], Best(agent)
-    try:
-        for tick in progress(range(1, ticks + 1), label):
-            agent.observe(envs.step(agent.act(envs.observation)))
-            if tick in marks:
-                returns.append(evaluate(agent, env, episodes, seed))
-                best.keep(returns[-1])
-                if after:
-                    after(tick * per_seed)
-    except FloatingPointError as error:
-        stopped = Diverged(f"{error}; {best.restored()}")
-        stopped.kept = bool(best.weights)
-        raise stopped from error
-    finally:
-        torch.set_flush_denormal(False)
-        envs.close()
-    curve = np.array(returns).T if returns else np.zeros((agent.n_seeds, 0))
-    return Run(marks * per_seed, curve, envs.finished)
+    finished: list[list[float]]  # of each seed
+    diverged: dict[int, int]  # which seeds, counted from 0, and after how many steps; they are frozen from there on
 
 
 class Diverged(FloatingPointError):
-    """A loss became NaN or infinite. `kept` says whether each seed's best policy so far is back in the agent."""
+    """A gradient became NaN or infinite. `kept` says whether each seed's best policy so far is back in the agent."""
 
     kept = False
 
 
-class Best:
-    """Each seed's weights when its policy did best, for the day that a loss becomes NaN."""
+def train(
+    agent: Learner,
+    env: EnvMaker | None = None,
+    *,
+    steps: int | None = None,
+    evaluations: int = 10,
+    episodes: int = 10,
+    after: Callable[[int], Any] | None = None,
+    strict: bool = True,
+    label: str = "training",
+) -> Run:
+    """Train, evaluating the greedy policy on the way and at the end.
 
-    def __init__(self, agent: Agent) -> None:
+    Called once more it goes on, in fresh environments: what was half done, an episode or a rollout, is dropped.
+
+    Args:
+        agent: who learns; its config says for how many steps and in how many environments a seed.
+        env: in place of the agent's own, such as the same world with noise.
+        steps: environment steps of each seed; None: all that are left of the config's total_steps.
+        evaluations: how often to evaluate, evenly spread, the last time at the end; 0: never.
+        episodes: episodes of an evaluation, for each seed.
+        after: called with the number of steps after each evaluation, or at the end where there is none.
+        strict: raise where a seed diverges. Otherwise it is frozen there, and its neighbours go on.
+        label: of the progress bar.
+
+    Raises:
+        ValueError: where steps are more than are left, or no step of each environment.
+        Diverged: where a gradient is NaN or infinite. Each seed's best policy so far is then back in the agent.
+    """
+    n_envs = agent.config.n_envs
+    ticks = _ticks(agent, steps)
+    Scalar(0, whole=True).check("evaluations", evaluations, {})
+    marks = np.ceil(np.linspace(0, ticks, min(evaluations, ticks) + 1)[1:]).astype(int)
+    due = set((marks if evaluations else np.array([ticks])).tolist())
+    first, returns, best = agent.steps, [], Best(agent)
+    envs = Envs(agent.env if env is None else env, agent.seeds.numbers(f"environments {first}", n_envs))
+    agent.begin()
+    try:
+        with one_thread():
+            for tick in progress(range(1, ticks + 1), label):
+                step = envs.step(agent.act(envs.observation))
+                agent.steps += n_envs
+                agent.observe(step)
+                if strict and agent.seeds.diverged:
+                    raise best.diverged()
+                if tick in due:
+                    if evaluations:
+                        returns.append(evaluate(agent, env, episodes))
+                        best.keep(returns[-1])
+                    if after:
+                        after(agent.steps)
+    finally:
+        envs.close()
+    K = len(agent.seeds)
+    finished: list[list[float]] = [[] for _ in range(K)]
+    for i, total in envs.finished:
+        finished[i // n_envs].append(total)
+    curve = np.array(returns).T if returns else np.zeros((K, 0))
+    return Run(first + marks * n_envs if evaluations else np.zeros(0, int), curve, finished, dict(agent.seeds.diverged))
+
+
+def _ticks(agent: Learner, steps: int | None) -> int:
+    """How many steps each environment takes."""
+    config, left = agent.config, agent.config.total_steps - agent.steps
+    if steps is not None:
+        steps = Scalar(1, whole=True).check("steps", steps, {})
+    if (steps or 1) > left:
+        came = f"{steps or 'none'} with {agent.steps} done"
+        raise bad_argument("steps", came, f"at most {max(left, 0)}: the config's total_steps is {config.total_steps}")
+    if (steps or left) < config.n_envs:
+        raise bad_argument("steps", f"{steps or left}", f"at least {config.n_envs}, one step of each environment")
+    return (steps or left) // config.n_envs
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch at one thread, for the nets are small and two get in each other's way; and denormal numbers as 0.
+
+    Where gradients vanish, Adam's means fade into denormals, which are 20 times as slow. Both are set back afterwards.
+    """
+    threads, flushes = torch.get_num_threads(), (torch.tensor(1e-40) * 1).item() == 0
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushes)
+        torch.set_num_threads(threads)
+
+
+class Best:
+    """Each seed's weights when its policy did best, for the day that a gradient becomes NaN."""
+
+    def __init__(self, agent: Learner) -> None:
         self.agent = agent
-        self.returns = np.full(agent.n_seeds, -np.inf)
+        self.returns = np.full(len(agent.seeds), -math.inf)
         self.weights: dict[str, Tensor] = {}
 
     def keep(self, returns: ndarray) -> None:
         """Copy the weights of the seeds that did better than ever before."""
         better = torch.from_numpy(returns > self.returns)
         self.returns = np.maximum(returns, self.returns)
-        for name, now in self.agent.policy.state_dict().items():
-            if name not in self.weights or len(better) == 1 and better:  # a net of one seed may have no axis of seeds
+        for name, now in self.agent.greedy_network.state_dict().items():
+            if name not in self.weights:
                 self.weights[name] = now.clone()
-            elif len(better) > 1:
+            else:
                 self.weights[name][better] = now[better]
 
-    def restored(self) -> str:
-        """Put them back into the agent, and say so."""
-        if not self.weights:
-            return "it had not been evaluated yet, so there is no best policy to keep"
-        self.agent.policy.load_state_dict(self.weights)
-        return f"the agent holds the best policies before it (return {', '.join(f'{r:.1f}' for r in self.returns)})"
+    def diverged(self) -> Diverged:
+        """The error that says who has diverged and when; the best policies are then back in the agent."""
+        seeds = self.agent.seeds
+        who = ", ".join(str(seeds.first + k) for k in seeds.diverged)
+        message = f"the gradient of seed {who} is NaN or infinite at step {max(seeds.diverged.values())}: look at the "
+        message += "rewards, the learning rate, and whether targets are masked where an episode terminated; "
+        if self.weights:
+            self.agent.greedy_network.load_state_dict(self.weights)
+            kept = ", ".join(f"{value:.1f}" for value in self.returns)
+            message += f"the agent holds the best policies before it (return {kept})"
+        else:
+            message += "it had not been evaluated yet, so there is no best policy to keep"
+        seeds.diverged.clear()  # called once more, training goes on from there
+        error = Diverged(message)
+        error.kept = bool(self.weights)
+        return error
 
 
-def evaluate(agent: Agent, env: EnvMaker, episodes: int = 10, seed: int = 0, max_steps: int = 100_000) -> ndarray:
-    """The mean return [K] of the greedy policy over whole episodes, in environments of its own."""
-    if episodes < 1:
-        raise wrong("episodes", f"{episodes}", "at least 1")
-    envs = Envs(env, agent.n_seeds, episodes, EVALUATION_SEED + seed)
-    total, running = np.zeros(envs.shape), np.ones(envs.shape, bool)
+def evaluate(agent: Learner, env: EnvMaker | None = None, episodes: int = 10, max_steps: int = 100_000) -> ndarray:
+    """The mean return [K] of the greedy policy over whole episodes, in environments of its own.
+
+    Raises:
+        ValueError: where an episode has not ended after max_steps.
+    """
+    Scalar(1, whole=True).check("episodes", episodes, {})
+    envs = Envs(agent.env if env is None else env, agent.seeds.numbers("evaluation", episodes))
+    total, running = np.zeros(len(envs.observation)), np.ones(len(envs.observation), bool)
     for _ in range(max_steps):
         step = envs.step(agent.greedy(envs.observation))
         total += step.reward * running
@@ -140,4 +193,7 @@ def evaluate(agent: Agent, env: EnvMaker, episodes: int = 10, seed: int = 0, max
         if not running.any():
             break
     envs.close()
-    return total.mean(axis=1)
+    if running.any():
+        came = f"an episode that has not ended after {max_steps} steps"
+        raise bad_argument("env", came, "one with a time limit (gymnasium.wrappers.TimeLimit)")
+    return total.reshape(len(agent.seeds), -1).mean(axis=1)

@@ -1,95 +1,115 @@
-"""Environments side by side, K seeds of B each, with the end of an episode handled once and for all.
+"""Environments side by side, one batch axis, with the end of an episode handled once and for all.
 
-Gymnasium's vector environments reset themselves. In SAME_STEP mode the step that ends an episode already returns the
-next episode's first observation, and hides the last one in `info`. Here it is put back: `Step.next_obs` is the
-observation really reached, `observation` the one to act on. So nothing is ever learned from a step across a reset.
+Where an episode ends the environment is reset at once. `Step.next_obs` is the observation really reached,
+`Envs.observation` the one to act on, which after an ending is the next episode's first: nothing is ever learned from a
+step across a reset. What an agent chose reaches the environment in its own numbers, within its bounds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.spaces import Box, Discrete, Space
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 
 EnvMaker = str | Callable[[], gymnasium.Env]
 ON_DEMAND = {"MinAtar/": "minatar.gym"}  # ids that begin so: the module that registers them
 
 
-def make_env(env: str, **settings: Any) -> gymnasium.Env:
-    """An environment by its Gymnasium id.
+class Step(NamedTuple):
+    """One step of N environments; next_obs is the observation really reached, also where an episode ended."""
+
+    obs: ndarray  # [N, ...]
+    action: ndarray  # [N, ...] as the agent chose it
+    reward: ndarray  # [N]
+    next_obs: ndarray  # [N, ...]
+    terminated: ndarray  # [N] bool
+    truncated: ndarray  # [N] bool; never both: where an environment says both, terminated counts
+
+
+def make_env(env: EnvMaker, **settings: Any) -> gymnasium.Env:
+    """An environment by its Gymnasium id, or by a function that makes one.
 
     Raises:
-        ValueError: where there is none of this name, with the package that it needs.
+        ValueError: where there is none of this name, with the package that it needs; or env makes no environment.
     """
+    if not isinstance(env, str):
+        made = env() if callable(env) else env
+        if not callable(env) or not isinstance(made, gymnasium.Env):
+            raise bad_argument("env", f"{made!r}", "a Gymnasium id, or a function that makes one environment")
+        return made
     needs = next((package for prefix, package in ON_DEMAND.items() if env.startswith(prefix)), None)
     if needs and env not in gymnasium.registry:
         try:
             import_module(needs).register_envs()  # since Gymnasium 1.0 a package no longer registers by itself
         except ImportError as error:
-            raise wrong("env", repr(env), f"the package {needs.split('.')[0]} installed: {error}") from None
+            raise bad_argument("env", repr(env), f"the package {needs.split('.')[0]} installed: {error}") from None
     if ":" not in env and env not in gymnasium.registry:
-        raise wrong("env", repr(env), "a registered Gymnasium id such as CartPole-v1")
+        expected = "a registered Gymnasium id such as CartPole-v1; for one of your own say module:Name-v0"
+        raise bad_argument("env", repr(env), expected)
     try:
         return gymnasium.make(env, disable_env_checker=True, **settings)
     except gymnasium.error.DependencyNotInstalled as error:
-        raise wrong("env", repr(env), f"what it needs installed: {error}") from None
+        raise bad_argument("env", repr(env), f"what it needs installed: {error}") from None
 
 
-class Step(NamedTuple):
-    """One step of K x B environments; next_obs is the observation really reached, also where an episode ended."""
-
-    obs: ndarray  # [K, B, ...]
-    action: ndarray  # [K, B, ...]
-    reward: ndarray  # [K, B]
-    next_obs: ndarray  # [K, B, ...]
-    terminated: ndarray  # [K, B] bool
-    truncated: ndarray  # [K, B] bool
+def spaces_of(env: EnvMaker) -> tuple[Space, Space]:
+    """The spaces of observations and actions."""
+    one = make_env(env)
+    one.close()
+    return one.observation_space, one.action_space
 
 
 class Envs:
-    """K x B copies of an environment; copy b of seed k is seeded with (seed + k) * 1000 + b.
+    """N copies of an environment, copy i seeded with seeds[i].
 
-    `observation` [K, B, ...] is what the agent sees now. `step(action [K, B, ...])` returns the Step and moves on.
+    `observation` [N, ...] is what the agent sees now; `step(action [N, ...])` returns the Step and moves on. `finished`
+    lists what ended: the number of the copy, and the episode's return.
+
+    Raises:
+        ValueError: where `env` hands out one environment twice, or an observation is no array.
     """
 
-    def __init__(self, env: EnvMaker, n_seeds: int, per_seed: int = 1, seed: int = 0) -> None:
-        if n_seeds < 1 or per_seed < 1:
-            raise wrong("n_seeds, per_seed", f"{n_seeds}, {per_seed}", "at least 1 each")
-        make = (lambda: make_env(env)) if isinstance(env, str) else env
-        self.shape = (n_seeds, per_seed)
-        self._envs = SyncVectorEnv([make] * (n_seeds * per_seed), autoreset_mode=AutoresetMode.SAME_STEP)
-        self.observation_space = self._envs.single_observation_space
-        self.action_space = self._envs.single_action_space
-        seeds = [(seed + k) * 1000 + b for k in range(n_seeds) for b in range(per_seed)]
-        for space_seed, one in zip(seeds, self._envs.envs, strict=True):
-            one.action_space.seed(space_seed)
-        self.observation = self._fold(self._envs.reset(seed=seeds)[0].copy())
-        self._returns = np.zeros(self.shape)
-        self.finished: list[list[float]] = [[] for _ in range(n_seeds)]  # returns of the episodes that ended
+    def __init__(self, env: EnvMaker, seeds: Sequence[int]) -> None:
+        self._envs = [make_env(env) for _ in seeds]
+        if len({id(one.unwrapped) for one in self._envs}) < len(self._envs):
+            raise bad_argument("env", "the same environment twice", "a function that makes a new one each time")
+        self.observation_space, self.action_space = self._envs[0].observation_space, self._envs[0].action_space
+        if not isinstance(self.observation_space, Box | Discrete):
+            raise bad_argument("observation_space", f"{self.observation_space}", "a Box or Discrete space")
+        first = [one.reset(seed=seed)[0] for one, seed in zip(self._envs, seeds, strict=True)]
+        self.observation = np.array(first, self.observation_space.dtype)
+        self._returns = np.zeros(len(first))
+        self.finished: list[tuple[int, float]] = []
 
-    def _fold(self, x: ndarray) -> ndarray:
-        return x.reshape(*self.shape, *x.shape[1:])
-
-    def step(self, action: ndarray) -> Step:
+    def step(self, action: Any) -> Step:
         """Take a step in every environment."""
-        observation = self.observation
-        flat = np.asarray(action).reshape(-1, *np.shape(action)[2:])
-        seen, reward, terminated, truncated, info = self._envs.step(flat)
-        reached = seen.copy()
-        for i in np.flatnonzero(info.get("_final_obs", [])):
-            reached[i] = info["final_obs"][i]
-        self.observation = self._fold(seen.copy())
-        step = Step(observation, action, *map(self._fold, (reward, reached, terminated, truncated)))
-        self._returns += step.reward
-        for k, b in np.argwhere(step.terminated | step.truncated):
-            self.finished[k].append(float(self._returns[k, b]))
-            self._returns[k, b] = 0
-        return step
+        action = np.asarray(action)
+        obs, reached, seen = self.observation, np.empty_like(self.observation), np.empty_like(self.observation)
+        reward, (terminated, truncated) = np.zeros(len(obs)), np.zeros((2, len(obs)), bool)
+        for i, (one, sent) in enumerate(zip(self._envs, self._sent(action), strict=True)):
+            reached[i], reward[i], terminated[i], truncated[i], _ = one.step(sent)  # copied into the batch: an
+            seen[i] = one.reset()[0] if terminated[i] or truncated[i] else reached[i]  # environment may write over it
+        self.observation, self._returns = seen, self._returns + reward
+        for i in np.flatnonzero(terminated | truncated):
+            self.finished.append((int(i), float(self._returns[i])))
+            self._returns[i] = 0
+        return Step(obs, action, reward, reached, terminated, truncated & ~terminated)
+
+    def _sent(self, action: ndarray) -> ndarray:
+        """What the environments get: in the space's own numbers, and inside it."""
+        space = self.action_space
+        if isinstance(space, Discrete):
+            return action + space.start
+        if isinstance(space, Box):
+            whole = np.issubdtype(space.dtype, np.integer)
+            return (np.rint(action) if whole else action).clip(space.low, space.high).astype(space.dtype)
+        return action
 
     def close(self) -> None:
-        self._envs.close()
+        for one in self._envs:
+            one.close()

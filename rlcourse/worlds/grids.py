@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.sparse import csr_array
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.worlds.mdp import MDP, from_triples
 
 MOVES = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
@@ -33,9 +33,9 @@ def grid_world(
     """
     grid = tuple(line.strip() for line in text.strip().splitlines())
     if not grid or len({len(line) for line in grid}) != 1 or not grid[0]:
-        raise wrong("text", f"lines of lengths {[len(line) for line in grid]}", "a rectangular map")
+        raise bad_argument("text", f"lines of lengths {[len(line) for line in grid]}", "a rectangular map")
     if not 0 <= slip <= 1:
-        raise wrong("slip", f"{slip}", "a probability in [0, 1]")
+        raise bad_argument("slip", f"{slip}", "a probability in [0, 1]")
     rewards = {"G": 1.0, "X": -1.0} if rewards is None else rewards
     rows, columns = len(grid), len(grid[0])
     cells = "".join(grid)
@@ -43,7 +43,7 @@ def grid_world(
     if not starts.any():
         starts = np.array([cell not in "#GXC" for cell in cells])
     if not starts.any():
-        raise wrong("text", "a map without a free cell", "an S or some floor")
+        raise bad_argument("text", "a map without a free cell", "an S or some floor")
 
     moves = list(MOVES.values())
     triples = []
@@ -85,9 +85,9 @@ def chain(n: int = 5, slip: float = 0.0) -> MDP:
     gamma = 1 cell i (from 1) is worth i / (n + 1).
     """
     if n < 1:
-        raise wrong("n", f"{n}", "at least one cell")
+        raise bad_argument("n", f"{n}", "at least one cell")
     if not 0 <= slip <= 1:
-        raise wrong("slip", f"{slip}", "a probability in [0, 1]")
+        raise bad_argument("slip", f"{slip}", "a probability in [0, 1]")
     P = np.zeros((n + 2, 2, n + 2))
     rewards = np.zeros_like(P)
     cells = np.arange(1, n + 1)
@@ -111,7 +111,7 @@ def random_mdp(n_states: int, n_actions: int, branching: int | None = None, seed
     """
     if n_states < 1 or n_actions < 1 or not (branching is None or 1 <= branching <= n_states):
         came = f"{n_states}, {n_actions}, {branching}"
-        raise wrong("n_states, n_actions, branching", came, "at least 1 each, branching at most n_states")
+        raise bad_argument("n_states, n_actions, branching", came, "at least 1 each, branching at most n_states")
     rng = np.random.default_rng(seed)
     rewards = rng.normal(size=(n_states, n_actions))
     weights = rng.random((n_states * n_actions, branching or n_states)) + 1e-9

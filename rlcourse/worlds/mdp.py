@@ -14,7 +14,7 @@ from numpy import ndarray
 from PIL import Image, ImageDraw
 from scipy.sparse import coo_array, csr_array
 
-from rlcourse.contracts.inputs import Array, Transitions, is_sparse, wrong
+from rlcourse.contracts.inputs import Array, Transitions, bad_argument, is_sparse
 from rlcourse.functional.tabular import ended_states
 
 DENSE_LIMIT = 4_000_000  # entries of P, 32 MB: above it P stays sparse
@@ -53,7 +53,7 @@ class MDP:
         else:
             rewards = Array("... last", finite=True).check("rewards", self.rewards, {})
         if rewards.shape not in ((S, A), P.shape):
-            raise wrong("rewards", f"shape {rewards.shape}", f"[S, A] = [{S}, {A}], or the shape of P {P.shape}")
+            raise bad_argument("rewards", f"shape {rewards.shape}", f"[S, A] = [{S}, {A}], or the shape of P {P.shape}")
         if rewards.shape == (S, A):
             R = rewards.toarray() if is_sparse(rewards) else rewards
         else:
@@ -92,7 +92,7 @@ class MDP:
     def env(self, max_steps: int | None = None, render_mode: str | None = None) -> gymnasium.Env:
         """This MDP as a Gymnasium environment, truncated after max_steps."""
         if max_steps is not None and max_steps < 1:
-            raise wrong("max_steps", f"{max_steps}", "at least 1, or None for no limit")
+            raise bad_argument("max_steps", f"{max_steps}", "at least 1, or None for no limit")
         env = TabularEnv(self, render_mode)
         return gymnasium.wrappers.TimeLimit(env, max_steps) if max_steps else env
 
@@ -146,7 +146,7 @@ class TabularEnv(gymnasium.Env):
 
     def __init__(self, mdp: MDP, render_mode: str | None = None) -> None:
         if render_mode not in (None, "rgb_array"):
-            raise wrong("render_mode", f"{render_mode!r}", "None or 'rgb_array'")
+            raise bad_argument("render_mode", f"{render_mode!r}", "None or 'rgb_array'")
         self.mdp, self.render_mode = mdp, render_mode
         self.observation_space = gymnasium.spaces.Discrete(mdp.n_states)
         self.action_space = gymnasium.spaces.Discrete(mdp.n_actions)
@@ -160,7 +160,7 @@ class TabularEnv(gymnasium.Env):
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict]:
         if not self.action_space.contains(action):
-            raise wrong("action", f"{action!r}", f"a number in 0..{self.mdp.n_actions - 1}")
+            raise bad_argument("action", f"{action!r}", f"a number in 0..{self.mdp.n_actions - 1}")
         if self._state is None:
             raise RuntimeError("step before reset: call env.reset() first")
         pair = self._state * self.mdp.n_actions + int(action)

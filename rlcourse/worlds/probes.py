@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.inputs import Number, bad_argument
 
 
 class Probe(gymnasium.Env):
@@ -19,7 +19,7 @@ class Probe(gymnasium.Env):
 
     def __init__(self, kind: str, truncates: bool = False) -> None:
         if kind not in self.KINDS:
-            raise wrong("kind", f"{kind!r}", f"one of {', '.join(self.KINDS)}")
+            raise bad_argument("kind", f"{kind!r}", f"one of {', '.join(self.KINDS)}")
         self.kind, self.truncates = kind, truncates
         self.observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(2)

@@ -3,7 +3,7 @@
 import gymnasium
 import numpy as np
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.worlds.mdp import MDP, from_triples
 
 
@@ -20,7 +20,7 @@ def from_gymnasium(env: gymnasium.Env) -> MDP:
     """
     table, start = getattr(env.unwrapped, "P", None), getattr(env.unwrapped, "initial_state_distrib", None)
     if table is None or start is None:
-        raise wrong("env", f"{env}", "a toy-text environment with a table P (FrozenLake, Taxi, CliffWalking)")
+        raise bad_argument("env", f"{env}", "a toy-text environment with a table P (FrozenLake, Taxi, CliffWalking)")
     S, A = env.observation_space.n, env.action_space.n
     outcomes = [
         (s, a, p, s_next, float(r), done)

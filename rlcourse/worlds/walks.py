@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import wrong
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.worlds.mdp import MDP, Outcomes
 
 BLOCK = 1024  # steps for which each walk draws its random numbers at once
@@ -36,9 +36,9 @@ class Walks:
 
     def __init__(self, mdp: MDP, n_seeds: int, seed: int = 0, max_episode_steps: int | None = None) -> None:
         if n_seeds < 1:
-            raise wrong("n_seeds", f"{n_seeds}", "at least 1")
+            raise bad_argument("n_seeds", f"{n_seeds}", "at least 1")
         if max_episode_steps is not None and max_episode_steps < 1:
-            raise wrong("max_episode_steps", f"{max_episode_steps}", "at least 1, or None for no limit")
+            raise bad_argument("max_episode_steps", f"{max_episode_steps}", "at least 1, or None for no limit")
         self.mdp, self.max_episode_steps = mdp, max_episode_steps or np.inf
         self._outcomes = Outcomes.of(mdp)
         self._terminal = mdp.terminal

@@ -13,8 +13,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents.fitted.models import Model
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.functional import targets
 from rlcourse.parts.replay import fold, unfold
 from rlcourse.training.progress import progress
@@ -85,7 +85,7 @@ def collect(
     Number(1).check("steps", steps, {})
     envs = Envs(env, n_seeds, 1, seed)
     if not isinstance(envs.action_space, gymnasium.spaces.Discrete):
-        raise wrong("action_space", f"{envs.action_space}", "Discrete actions")
+        raise bad_argument("action_space", f"{envs.action_space}", "Discrete actions")
     generators = [np.random.default_rng([seed + k, 2]) for k in range(n_seeds)]
     taken = []
     for _ in range(steps):
@@ -104,9 +104,9 @@ def target_of(
     q_target: Callable[..., Tensor], reward: Tensor, terminated: Tensor, next_q: Tensor, gamma: float
 ) -> Tensor:
     """The targets [K*N], after a look at what came back from perhaps a student's function."""
-    y = bare(q_target)(reward, terminated, next_q, gamma)
+    y = equation(q_target)(reward, terminated, next_q, gamma)
     if y.shape != reward.shape:
-        raise wrong(
+        raise bad_argument(
             "q_target", f"shape {tuple(y.shape)} back from it", f"{tuple(reward.shape)}, one target a transition"
         )
     return y
@@ -116,16 +116,16 @@ def check(batch: Step, model: Model) -> None:
     """Whether these are transitions of the model's seeds, with actions that it knows."""
     shape = np.shape(batch.reward)
     if len(shape) != 2 or shape[0] != model.n_seeds or shape[1] < 1:
-        raise wrong("batch.reward", f"shape {shape}", f"[K, N] with K = {model.n_seeds} seeds, N >= 1")
+        raise bad_argument("batch.reward", f"shape {shape}", f"[K, N] with K = {model.n_seeds} seeds, N >= 1")
     for name, value in batch._asdict().items():
         if np.shape(value)[:2] != shape or (name not in ("obs", "next_obs") and np.ndim(value) != 2):
-            raise wrong(f"batch.{name}", f"shape {np.shape(value)}", f"{list(shape)} as the rewards")
+            raise bad_argument(f"batch.{name}", f"shape {np.shape(value)}", f"{list(shape)} as the rewards")
     for name in ("reward", "obs", "next_obs"):
         if not np.isfinite(getattr(batch, name)).all():
-            raise wrong(f"batch.{name}", "NaN or infinity", "finite numbers")
+            raise bad_argument(f"batch.{name}", "NaN or infinity", "finite numbers")
     if batch.terminated.dtype != bool:
-        raise wrong("batch.terminated", f"{batch.terminated.dtype}", "True and False")
+        raise bad_argument("batch.terminated", f"{batch.terminated.dtype}", "True and False")
     if batch.action.dtype.kind not in "iu" or (batch.action < 0).any() or (batch.action >= model.n_actions).any():
-        raise wrong(
+        raise bad_argument(
             "batch.action", f"{batch.action.dtype} up to {batch.action.max()}", f"0..{model.n_actions - 1}, whole"
         )

@@ -10,7 +10,7 @@ import torch
 from numpy import ndarray
 from torch import Tensor, nn
 
-from rlcourse.contracts.inputs import Number, wrong
+from rlcourse.contracts.inputs import Number, bad_argument
 from rlcourse.parts.nets import generators_for, mlp
 
 Features = Callable[[ndarray], ndarray]  # observations [K, N, ...] to features [K, N, F]
@@ -41,7 +41,7 @@ class LinearQ(nn.Module):
         x = torch.as_tensor(self.features(obs), dtype=self.dtype)
         expected = (self.n_seeds, obs.shape[1], self.w.shape[1])
         if x.shape != expected:
-            raise wrong("features", f"shape {tuple(x.shape)} back from it", f"[K, N, F] = {expected}")
+            raise bad_argument("features", f"shape {tuple(x.shape)} back from it", f"[K, N, F] = {expected}")
         return x
 
     def q(self, obs: ndarray) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rlcourse.agents.fitted.fitted_q import target_of
 from rlcourse.agents.fitted.models import Model
-from rlcourse.contracts.graded import bare, each_state
-from rlcourse.contracts.inputs import Array, Number, wrong
+from rlcourse.contracts.graded import each_state, equation
+from rlcourse.contracts.inputs import Array, Number, bad_argument
 from rlcourse.functional import tabular, targets
 from rlcourse.parts.replay import fold, unfold
 from rlcourse.training.progress import progress
@@ -115,13 +115,13 @@ def semi_gradient_td(
     pi = Array("S A", distribution=True).check("pi", pi, sizes)
     b = pi if behaviour is None else Array("S A", distribution=True).check("behaviour", behaviour, sizes)
     if ((pi > 0) & (b == 0)).any():
-        raise wrong("behaviour", "an action of pi that it never takes", "b > 0 wherever pi > 0")
+        raise bad_argument("behaviour", "an action of pi that it never takes", "b > 0 wherever pi > 0")
     X = torch.as_tensor(Array("S F", finite=True).check("X", X, sizes))
     Number(0, 1).check("gamma", gamma, {})
     Number(1, steps).check("checkpoints", checkpoints, {})
     w = np.zeros(sizes["F"]) if w0 is None else Array("F", finite=True).check("w0", w0, sizes)
     w = torch.as_tensor(np.tile(w, (n_seeds, 1)))
-    walks, td_target = Walks(mdp, n_seeds, seed), bare(td_target)
+    walks, td_target = Walks(mdp, n_seeds, seed), equation(td_target)
     marks, history = np.unique(np.linspace(0, steps, checkpoints + 1).astype(int)), [w]
     for n in progress(range(1, steps + 1), "semi-gradient TD"):
         step = walks.step(walks.choose(b[walks.state]))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from rlcourse.contracts.graded import each_state
-from rlcourse.contracts.inputs import Number, is_sparse, wrong
+from rlcourse.contracts.inputs import Number, bad_argument, is_sparse
 from rlcourse.functional import tabular
 from rlcourse.training.progress import progress
 from rlcourse.worlds.mdp import MDP
@@ -193,7 +193,7 @@ def _control(
     if temperature is not None:
         Number(0, open_ends="low").check("temperature", temperature, {})
     if steps < 1:
-        raise wrong("steps", f"{steps}", "at least 1")
+        raise bad_argument("steps", f"{steps}", "at least 1")
     if measure is None:
 
         def measure(Q):

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Array, Number, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Array, Number, bad_argument
 from rlcourse.functional import tabular
 from rlcourse.training.progress import progress
 from rlcourse.worlds.mdp import MDP
@@ -40,7 +40,7 @@ def _check(gamma: float, eps: float, stop: str = "span") -> None:
     Number(0, 1, open_ends="high").check("gamma", gamma, {})
     Number(0, open_ends="low").check("eps", eps, {})
     if stop not in ("span", "sup"):
-        raise wrong("stop", f"{stop!r}", "'span' or 'sup'")
+        raise bad_argument("stop", f"{stop!r}", "'span' or 'sup'")
 
 
 def _sweep(
@@ -59,7 +59,7 @@ def _sweep(
     Returns the last x, how far the middle of the bounds on V* lies from it, the sweeps, and the bound on the loss.
     """
     P = mdp.rows if hasattr(backup, "body") else mdp.dense  # ours takes the flat, maybe sparse P; anyone's, [S, A, S]
-    backup = bare(backup)
+    backup = equation(backup)
     if history is not None:
         history.append(x)
     loss = np.inf
@@ -68,7 +68,7 @@ def _sweep(
         if new.shape != x.shape or not np.isfinite(new).all():
             came = "NaN or infinity" if new.shape == x.shape else f"shape {new.shape}"
             name = "value_backup" if x.ndim == 1 else "q_backup"
-            raise wrong(name, f"{came} back from it", f"finite numbers of shape {x.shape}")
+            raise bad_argument(name, f"{came} back from it", f"finite numbers of shape {x.shape}")
         delta, x = new - x, new
         if history is not None:
             history.append(x)
@@ -173,14 +173,14 @@ def policy_iteration(
     pi = uniform if pi0 is None else Array("S A", distribution=True).check("pi0", pi0, sizes)
     loss = np.inf
     for sweep in progress(range(1, max_sweeps + 1), "policy iteration"):
-        V = np.asarray(bare(policy_evaluation)(P, mdp.R, pi, gamma), float)
+        V = np.asarray(equation(policy_evaluation)(P, mdp.R, pi, gamma), float)
         if history is not None:
             history.append(V)
         Q = mdp.R + gamma * (mdp.rows @ V).reshape(mdp.R.shape)
         loss = float((Q.max(axis=1) - V).max() / (1 - gamma))
         if loss <= eps:
             return Plan(V, Q, pi, sweep, loss)
-        pi = np.asarray(bare(greedy_policy)(Q), float)
+        pi = np.asarray(equation(greedy_policy)(Q), float)
     raise RuntimeError(f"policy iteration: after {max_sweeps} sweeps the loss may be {loss:g}, more than eps = {eps:g}")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.inputs import Array, Number, wrong
+from rlcourse.contracts.inputs import Array, Number, bad_argument
 from rlcourse.training.progress import progress
 from rlcourse.worlds.mdp import MDP
 from rlcourse.worlds.walks import Walks
@@ -26,9 +26,9 @@ def sample_episodes(
     """n_episodes of each seed under the policy pi [S, A]; an episode cut at max_episode_steps has not terminated."""
     pi = Array("S A", distribution=True).check("pi", pi, {"S": mdp.n_states, "A": mdp.n_actions})
     if n_episodes < 1:
-        raise wrong("n_episodes", f"{n_episodes}", "at least 1")
+        raise bad_argument("n_episodes", f"{n_episodes}", "at least 1")
     if max_episode_steps is None and not mdp.terminal.any():
-        raise wrong("max_episode_steps", "None", "a limit, since no state of this MDP ends the episode")
+        raise bad_argument("max_episode_steps", "None", "a limit, since no state of this MDP ends the episode")
     walks = Walks(mdp, n_seeds, seed, max_episode_steps)
     episodes: list[list[Episode]] = [[] for _ in range(n_seeds)]
     states: list[list[int]] = [[int(s)] for s in walks.state]

@@ -11,8 +11,8 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from rlcourse.contracts.graded import bare
-from rlcourse.contracts.inputs import Scalar, wrong
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import Scalar, bad_argument
 from rlcourse.functional import search
 from rlcourse.worlds.mdp import MDP, Outcomes
 from rlcourse.worlds.walks import pick
@@ -69,7 +69,7 @@ def tabular_cem(
     for name, value in {"gamma": gamma, "fraction": fraction, "step_size": step_size}.items():
         Scalar(0, 1).check(name, value, {})
     Scalar(0).check("smoothing", smoothing, {})
-    rng, outcomes, elite_mask = np.random.default_rng(seed), Outcomes.of(mdp), bare(elite_mask)
+    rng, outcomes, elite_mask = np.random.default_rng(seed), Outcomes.of(mdp), equation(elite_mask)
     pi = np.full(mdp.R.shape, 1 / mdp.n_actions)
     policies, returns = [pi], []
     for _ in range(generations):
@@ -96,7 +96,7 @@ def chosen(elite_mask: Callable[[Tensor, float], Tensor], scores: ndarray, fract
     """elite_mask of NumPy arrays, and whether what comes back can be used."""
     mask = np.asarray(elite_mask(torch.from_numpy(scores), fraction))
     if mask.shape != scores.shape or mask.dtype != bool:
-        raise wrong("elite_mask", f"{mask.dtype} {mask.shape} back from it", f"True or False {scores.shape}")
+        raise bad_argument("elite_mask", f"{mask.dtype} {mask.shape} back from it", f"True or False {scores.shape}")
     return mask
 
 

@@ -1,0 +1,90 @@
+"""What every agent has, and nothing that is on the board."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rlcourse.contracts.graded import equation
+from rlcourse.contracts.inputs import bad_argument
+from rlcourse.contracts.settings import Settings
+from rlcourse.parts.seeds import Seeds
+from rlcourse.worlds.envs import EnvMaker, spaces_of
+
+
+class Agent:
+    """K agents side by side: seeds seed, seed + 1, ... learn as one program, each as it would alone.
+
+    Args:
+        env: a Gymnasium id, or a function that makes one environment.
+        n_seeds, seed: how many seeds; they are seed, seed + 1, ...
+        config: the algorithm's settings.
+
+    Raises:
+        ValueError: where the algorithm cannot serve the spaces, or a setting makes no sense.
+    """
+
+    greedy_network: nn.Module  # what `greedy` acts by
+
+    def __init__(self, env: EnvMaker, n_seeds: int, seed: int, config: Settings) -> None:
+        files = [kind.__module__ for kind in type(self).__mro__]
+        if type(config).__module__ not in files:
+            raise bad_argument("config", f"{type(config).__module__}.Config", f"the Config of {type(self).__module__}")
+        self.env, self.config, self.seeds = env, config, Seeds(seed, n_seeds)
+        self.observation_space, self.action_space = spaces_of(env)
+        self.steps = 0  # that each seed has taken; the training loop counts
+        self.reports: dict[str, Tensor] = {}
+
+    def begin(self) -> None:
+        """Fresh environments follow: forget what is half done."""
+
+    def due(self, every: int) -> int:
+        """How many multiples of `every` the last steps passed, n_envs at once."""
+        return self.steps // every - (self.steps - self.config.n_envs) // every
+
+    @property
+    def report(self) -> dict[str, np.ndarray]:
+        """What the last update says of itself: the mean of each quantity, a number for each seed [K]."""
+        return {name: self._by_seed(x.detach()) for name, x in self.reports.items()}
+
+    def _by_seed(self, x: Tensor) -> np.ndarray:
+        """The mean of each seed's part of x [..., N]; one number is everybody's."""
+        K = len(self.seeds)
+        parts = x.unflatten(-1, (K, -1)).movedim(-2, 0) if x.ndim else x.expand(K, 1)
+        return parts.flatten(1).mean(dim=1).numpy()
+
+
+def in_tensors(function: Callable) -> Callable:
+    """An equation as agents call it: the library's own without its checks; another one's results as tensors."""
+    return equation(function) if hasattr(function, "body") else InTensors(function)
+
+
+class InTensors:
+    """A student's function whose arrays, lists and numbers come back as tensors in single precision."""
+
+    def __init__(self, function: Callable) -> None:
+        self.function, self.__name__ = function, getattr(function, "__name__", "function")
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        returned = self.function(*arguments, **named)
+        return tuple(map(_tensor, returned)) if isinstance(returned, tuple) else _tensor(returned)
+
+
+def _tensor(returned: Any) -> Tensor:
+    if isinstance(returned, list) and any(isinstance(row, Tensor) for row in returned):
+        return torch.stack(list(map(_tensor, returned)))  # keeps their gradients
+    if isinstance(returned, list):
+        returned = np.array([np.asarray(row, float) for row in returned])
+    return torch.as_tensor(returned, dtype=torch.float32)
+
+
+def same_shape(**tensors: Tensor) -> None:
+    """Raise ValueError, naming it, where a tensor has another shape than the first one: nothing broadcasts into a loss."""
+    (first, like), *others = tensors.items()
+    for name, tensor in others:
+        if tensor.shape != like.shape:
+            raise bad_argument(
+                name, f"shape {tuple(tensor.shape)} back from it", f"{tuple(like.shape)}, that of {first}"
+            )

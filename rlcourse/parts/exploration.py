@@ -1,0 +1,20 @@
+"""Acting on action values: probabilities from a rule, and an action drawn from them. NumPy alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy import ndarray
+
+
+def each_state(rule: Callable, q: ndarray, parameter: float) -> ndarray:
+    """Probabilities [..., A] from action values [..., A]; a student's function sees one state at a time."""
+    if hasattr(rule, "body"):
+        return rule.body(q, parameter)
+    rows = [np.asarray(rule(row, parameter), float) for row in q.reshape(-1, q.shape[-1])]
+    return np.array(rows).reshape(q.shape)
+
+
+def draw(probabilities: ndarray, uniform: ndarray) -> ndarray:
+    """Actions [N] from probabilities [N, A] and uniform numbers [N]."""
+    cumulative = probabilities.cumsum(axis=-1)
+    return (cumulative > uniform[:, None] * cumulative[:, -1:]).argmax(axis=-1)
