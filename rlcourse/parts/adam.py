@@ -55,32 +55,31 @@ class Adam:
 
     def _step(self, gradients: Tensor, done: int, only: Sequence[int] | None) -> None:
         self.norms = gradients.norm(dim=1)
-        moves = torch.ones(len(self.seeds), dtype=torch.bool)
-        if only is not None:
-            moves = torch.zeros_like(moves).index_fill(0, torch.tensor(list(only)), True)
+        moving = list(range(len(self.seeds)) if only is None else only)
         if self.seeds.diverged or not self.norms.isfinite().all():
-            for k in (moves & ~self.norms.isfinite()).nonzero().flatten().tolist():
-                self.seeds.diverged.setdefault(k, done)
-            moves[list(self.seeds.diverged)] = False
-            gradients = gradients.nan_to_num(0, 0, 0)
-        if self.config.max_grad_norm is not None:
-            gradients = gradients * (self.config.max_grad_norm / (self.norms + 1e-6)).clamp(max=1).unsqueeze(1)
+            for k in moving:
+                if not self.norms[k].isfinite():
+                    self.seeds.diverged.setdefault(k, done)
+            moving = [k for k in moving if k not in self.seeds.diverged]
+        limit = self.config.max_grad_norm
+        if limit is not None and (self.norms > limit).any():
+            gradients *= (limit / (self.norms + 1e-6)).clamp(max=1).unsqueeze(1)
         if done > self.done:
             self.before, self.done = self.done, done
         rate = self.learning_rate
         if self.config.anneal:
             rate *= max(0.0, 1 - self.before / self.config.total_steps)
-        self._move(gradients, rate, None if moves.all() else moves.unsqueeze(1))
+        self._move(gradients, rate, slice(None) if len(moving) == len(self.seeds) else torch.tensor(moving, dtype=int))
 
-    def _move(self, gradients: Tensor, rate: float, moves: Tensor | None) -> None:
-        """The step of Adam itself, of the seeds that move (None: all)."""
-        mean, square = self.mean.lerp(gradients, 0.1), self.square.lerp(gradients.square(), 0.001)
-        count = self.count + 1
-        unbiased = mean / (1 - 0.9**count), square / (1 - 0.999**count)
-        step = rate * unbiased[0] / (unbiased[1].sqrt() + self.eps)
-        if moves is not None:
-            mean, square = torch.where(moves, mean, self.mean), torch.where(moves, square, self.square)
-            count, step = torch.where(moves, count, self.count), torch.where(moves, step, 0.0)
-        self.mean, self.square, self.count = mean, square, count
+    def _move(self, gradients: Tensor, rate: float, rows: slice | Tensor) -> None:
+        """The step of Adam itself, of the seeds in these rows. In place, for here is where the time goes."""
+        mean, square, count = self.mean[rows], self.square[rows], self.count[rows] + 1
+        gradients = gradients[rows]
+        mean.lerp_(gradients, 0.1)
+        square.mul_(0.999).addcmul_(gradients, gradients, value=0.001)
+        root = (1 - 0.999**count).sqrt()  # both moments begin at 0: this makes up for it
+        scale = square.sqrt().add_(self.eps * root)
+        step = torch.div(mean, scale, out=scale).mul_(rate * root / (1 - 0.9**count))
         for p, part in zip(self.parameters, step.split(self.sizes, dim=1), strict=True):
-            p.sub_(part.view_as(p))
+            p[rows] -= part.view(-1, *p.shape[1:])
+        self.mean[rows], self.square[rows], self.count[rows] = mean, square, count

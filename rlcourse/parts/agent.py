@@ -80,8 +80,15 @@ def _tensor(returned: Any) -> Tensor:
     return torch.as_tensor(returned, dtype=torch.float32)
 
 
+def never_called(where: bool, **equations: Callable) -> None:
+    """Where that is so, raise a ValueError that names a function of one's own: it would be taken and never called."""
+    for name, function in equations.items():
+        if where and not hasattr(function, "body"):
+            raise bad_argument(name, "a function that these settings never call", "none, or other settings")
+
+
 def same_shape(**tensors: Tensor) -> None:
-    """Raise ValueError, naming it, where a tensor has another shape than the first one: nothing broadcasts into a loss."""
+    """Raise a ValueError that names a tensor of another shape than the first one: nothing broadcasts into a loss."""
     (first, like), *others = tensors.items()
     for name, tensor in others:
         if tensor.shape != like.shape:

@@ -1,6 +1,6 @@
 """Memory for K seeds at once: a GRU (lecture 09).
 
-Source: Cho et al. (2014), in the form of torch.nn.GRUCell. Each environment has a memory of its own: [N, H] for N of them.
+Source: Cho et al. (2014), in the form of torch.nn.GRUCell. Each environment has a memory of its own, [N, H].
 """
 
 from typing import Any

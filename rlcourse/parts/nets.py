@@ -1,11 +1,12 @@
 """Networks of K seeds: one batch for all of them, one batched product a layer.
 
-Agents and equations see batches [..., N, ...] in which the seeds lie side by side, seed 0's part first. Inside, the first
-axis is the seed: [K, M, in] -> [K, M, out]; `SideBySide` turns the one into the other, and nothing else does. Seed k draws
-its initial weights (and its noise) from its own stream, so that seed 3 of 8 starts like that seed alone.
+Agents and equations see batches [..., N, ...] in which the seeds lie side by side, seed 0's part first. Inside, the
+first axis is the seed: [K, M, in] -> [K, M, out]; `SideBySide` turns the one into the other, and nothing else does.
+Seed k draws its initial weights (and its noise) from its own stream: seed 3 of 8 starts like that seed alone.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box, Space
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from rlcourse.contracts.inputs import bad_argument
 from rlcourse.functional import targets
@@ -32,16 +34,23 @@ class SideBySide(nn.Module):
         image = self.dims == 3 and observation_space.dtype == np.uint8
         self.scale = 1 / 255 if image else 1.0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Any, only: Sequence[int] | None = None) -> Tensor:
+        """The outputs of all seeds; `only`: of these seeds, whose inputs alone are then in x."""
+        net, K = (self.net, self.n_seeds) if only is None else (self._of(only), len(only))
         x = torch.as_tensor(x, dtype=torch.float32)
         if self.scale != 1:
             x = x * self.scale
         lead, shape = x.shape[: x.ndim - self.dims], x.shape[x.ndim - self.dims :]
         if len(lead) == 1:
-            return self.net(x.reshape(self.n_seeds, -1, *shape)).flatten(0, 1)
-        T, B = lead[:-1].numel(), lead[-1] // self.n_seeds
-        y = self.net(x.reshape(T, self.n_seeds, B, *shape).transpose(0, 1).flatten(1, 2))
+            return net(x.reshape(K, -1, *shape)).flatten(0, 1)
+        T, B = lead[:-1].numel(), lead[-1] // K
+        y = net(x.reshape(T, K, B, *shape).transpose(0, 1).flatten(1, 2))
         return y.unflatten(1, (T, B)).transpose(0, 1).reshape(*lead, *y.shape[2:])
+
+    def _of(self, seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
+        """The network with the parameters of these seeds alone."""
+        rows = {name: p[list(seeds)] for name, p in self.net.named_parameters()}
+        return lambda x: functional_call(self.net, rows, x)
 
 
 def uniform(shape: tuple[int, ...], bound: float, chance: Stream) -> Tensor:
@@ -66,23 +75,22 @@ class NoisyLinear(nn.Module):
     """A linear layer whose weights carry learned noise, so that it explores by itself (Fortunato et al., 2018).
 
     Factorised: the noise of weight (i, j) is f(e_i) f(e_j) with f(x) = sign(x) sqrt(|x|), n_in + n_out numbers a seed.
+    There is none before the first `resample`, and none in evaluation (`network.eval()`).
     """
 
     def __init__(self, n_in: int, n_out: int, chance: Stream, sigma: float = 0.5) -> None:
         super().__init__()
-        self.chance = chance
         self.weight = nn.Parameter(uniform((n_in, n_out), n_in**-0.5, chance))
         self.bias = nn.Parameter(uniform((1, n_out), n_in**-0.5, chance))
         self.weight_sigma = nn.Parameter(torch.full_like(self.weight, sigma * n_in**-0.5))
         self.bias_sigma = nn.Parameter(torch.full_like(self.bias, sigma * n_in**-0.5))
-        self.register_buffer("noise_in", torch.zeros(len(chance), n_in, 1))
-        self.register_buffer("noise_out", torch.zeros(len(chance), 1, n_out))
-        self.resample()
+        self.register_buffer("noise_in", torch.zeros(len(chance), n_in, 1), persistent=False)
+        self.register_buffer("noise_out", torch.zeros(len(chance), 1, n_out), persistent=False)
 
-    def resample(self) -> None:
-        """Draw new noise."""
+    def resample(self, chance: Stream) -> None:
+        """Draw new noise, each seed's from its own stream."""
         n_in, n_out = self.weight.shape[1:]
-        drawn = torch.from_numpy(self.chance.normal(len(self.chance), n_in + n_out))
+        drawn = torch.from_numpy(chance.normal(len(chance), n_in + n_out))
         scaled = drawn.sign() * drawn.abs().sqrt()
         self.noise_in.copy_(scaled[:, :n_in, None])
         self.noise_out.copy_(scaled[:, None, n_in:])
@@ -92,6 +100,13 @@ class NoisyLinear(nn.Module):
             return torch.baddbmm(self.bias, x, self.weight)
         weight = self.weight + self.weight_sigma * (self.noise_in * self.noise_out)
         return torch.baddbmm(self.bias + self.bias_sigma * self.noise_out, x, weight)
+
+
+def resample(network: nn.Module, chance: Stream) -> None:
+    """New noise in all noisy layers of a network."""
+    for layer in network.modules():
+        if isinstance(layer, NoisyLinear):
+            layer.resample(chance)
 
 
 Layer = Callable[[int, int, Stream], nn.Module]
@@ -181,8 +196,49 @@ def features(observation_space: Space, hidden: Sequence[int], chance: Stream) ->
     return MinAtarFeatures(shape, chance), 128
 
 
-def q_network(observation_space: Space, n_actions: int, hidden: Sequence[int], seeds: Seeds) -> SideBySide:
-    """Q of every action: observations [..., N, ...] to [..., N, A]."""
-    chance = seeds("q network")
+class MeanOfAtoms(nn.Module):
+    """Q as the mean of a distribution over fixed values, the atoms (C51): batches [..., N, ...] -> [..., N, A].
+
+    The network gives a logit for each atom of each action, [..., N, A * n_atoms].
+    """
+
+    def __init__(self, logits: nn.Module, atoms: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+        self.register_buffer("atoms", atoms, persistent=False)
+
+    def log_probabilities(self, x: Any) -> Tensor:
+        """Of each atom for each action, [..., N, A, n_atoms]."""
+        return self.logits(x).unflatten(-1, (-1, len(self.atoms))).log_softmax(dim=-1)
+
+    def forward(self, x: Any) -> Tensor:
+        return self.log_probabilities(x).exp() @ self.atoms
+
+
+def q_network(
+    observation_space: Space,
+    n_actions: int,
+    hidden: Sequence[int],
+    seeds: Seeds,
+    *,
+    dueling_q: Callable[[Tensor, Tensor], Tensor] | None = None,
+    sigma: float | None = None,
+    atoms: Tensor | None = None,
+) -> SideBySide | MeanOfAtoms:
+    """Q of every action: observations [..., N, ...] to [..., N, A].
+
+    Args:
+        observation_space, n_actions, hidden, seeds: what it sees, what it values, its layers, and of whom.
+        dueling_q: joins a value stream and an advantage stream; None: one stream.
+        sigma: the noise that the head's weights carry at first; None: none.
+        atoms: the values over which the head gives distributions [n_atoms]; None: it gives Q itself.
+    """
+    chance, n_atoms = seeds("q network"), 1 if atoms is None else len(atoms)
+    layer = StackedLinear if sigma is None else partial(NoisyLinear, sigma=sigma)
     layers, width = features(observation_space, hidden, chance)
-    return SideBySide(nn.Sequential(layers, mlp((width, n_actions), chance)), len(seeds), observation_space)
+    if dueling_q is None:
+        head = mlp((width, n_actions * n_atoms), chance, layer)
+    else:
+        head = Dueling(width, n_actions, chance, dueling_q, layer, n_atoms=n_atoms)
+    network = SideBySide(nn.Sequential(layers, head), len(seeds), observation_space)
+    return network if atoms is None else MeanOfAtoms(network, atoms)

@@ -114,11 +114,13 @@ class Policy(nn.Module):
                 raise bad_argument("entropy", "a function", "none: that of a Gaussian policy has a formula of its own")
             self.log_std = nn.Parameter(torch.zeros(len(seeds), n_out))
 
-    def forward(self, obs: Any) -> Categorical | Gaussian:
-        out = self.net(obs)
+    def forward(self, obs: Any, only: Sequence[int] | None = None) -> Categorical | Gaussian:
+        """What to do; `only`: these seeds, whose observations alone are then in obs."""
+        out = self.net(obs, only)
         if self.discrete:
             return Categorical(out, self.entropy)
-        return Gaussian(out, self.log_std.repeat_interleave(out.shape[-2] // len(self.log_std), dim=0))
+        log_std = self.log_std if only is None else self.log_std[list(only)]
+        return Gaussian(out, log_std.repeat_interleave(out.shape[-2] // len(log_std), dim=0))
 
 
 class Critic(SideBySide):
@@ -128,8 +130,8 @@ class Critic(SideBySide):
         sizes = (vector(observation_space), *hidden, 1)
         super().__init__(mlp(sizes, seeds("critic"), activation=nn.Tanh), len(seeds), observation_space)
 
-    def forward(self, obs: Any) -> Tensor:
-        return super().forward(obs).squeeze(-1)
+    def forward(self, obs: Any, only: Sequence[int] | None = None) -> Tensor:
+        return super().forward(obs, only).squeeze(-1)
 
 
 def vector(observation_space: Space) -> int:
