@@ -57,7 +57,7 @@ test-gymnasium: .venv/dev.stamp ## run the environment tests with the oldest dec
 	    folder=build/gymnasium; rm -rf $$folder; \
 	    $(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --target $$folder "gymnasium$$version"; \
 	    PYTHONPATH=$$folder $(BIN)/python -c 'import gymnasium; print("Gymnasium", gymnasium.__version__, gymnasium.__file__)'; \
-	    PYTHONPATH=$$folder $(BIN)/python -m pytest -q $(wildcard tests/test_mdps.py tests/test_envs.py); \
+	    PYTHONPATH=$$folder $(BIN)/python -m pytest -q tests/worlds/test_mdp.py tests/worlds/test_envs.py; \
 	done
 
 notebooks: .venv/course.stamp ## execute the lectures and solutions again, write what changed

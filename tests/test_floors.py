@@ -10,7 +10,7 @@ FLOORS = "contracts functional worlds parts training agents records pictures hom
 
 
 def module_name(file: Path) -> str:
-    """rlcourse/agents/tabular.py is agents.tabular, rlcourse/agents/__init__.py is agents."""
+    """rlcourse/agents/a2c.py is agents.a2c, rlcourse/agents/__init__.py is agents."""
     parts = file.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -1,7 +1,7 @@
 """The student's functions, seen from the judge: they run in the worker, behind the sandbox's wall.
 
-A call sends plain data and gets plain data back (rlcourse/wire.py). What comes back is not trusted. Whatever hangs,
-crashes or talks nonsense is ended with all of its processes, and the next test cell gets a fresh worker.
+A call sends plain data and gets plain data back (rlcourse/homework/wire.py). What comes back is not trusted. Whatever
+hangs, crashes or talks nonsense is ended with all of its processes, and the next test cell gets a fresh worker.
 """
 
 import os

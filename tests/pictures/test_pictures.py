@@ -112,10 +112,10 @@ def test_one_seed_is_called_one():
     assert [text.get_text() for text in mixed.get_texts()] == ["a (8 seeds)", "b (1 seed, no interval)"]
 
 
-@pytest.mark.parametrize("curves", [{}, {"a": np.zeros((8, 4))}, {"a": np.zeros(3)}])
-def test_bad_curves_are_named(curves):
+@pytest.mark.parametrize("bad", [{}, {"a": np.zeros((8, 4))}, {"a": np.zeros(3)}])
+def test_bad_curves_are_named(bad):
     with pytest.raises(ValueError, match="^curves.*: got "):
-        curves.plot_curves(np.arange(3), curves)
+        curves.plot_curves(np.arange(3), bad)
 
 
 def test_differences_are_outlined_and_say_what_was_expected():
@@ -176,7 +176,8 @@ def test_show_takes_any_function():
 
 
 def test_pictures_leave_the_settings_of_others_alone():
-    code = "import matplotlib, numpy as np; before = dict(matplotlib.rcParams); from rlcourse.pictures import curves, style;"
+    code = "import matplotlib, numpy as np; before = dict(matplotlib.rcParams);"
+    code += "from rlcourse.pictures import curves, style;"
     code += "style.to_png(curves.plot_curves(np.arange(2), {'a': np.zeros((3, 2))}).figure);"
     code += "changed = {k for k in before if before[k] != matplotlib.rcParams[k]}; print(sorted(changed))"
     done = subprocess.run(

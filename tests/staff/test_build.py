@@ -171,9 +171,10 @@ def test_a_misconception_of_the_bank_is_not_handed_out(course, name):
 
 
 def test_an_answer_in_the_library_stops_the_build(course):
-    module = course / "rlcourse" / "agents" / "planning.py"
+    module = course / "rlcourse" / "agents" / "tabular" / "planning.py"
     module.write_text(module.read_text() + f"\n\n{Q_BACKUP}\n")
-    with pytest.raises(build.BuildError, match=r"rlcourse/agents/planning.py: line \d+ holds the body of q_backup"):
+    said = r"rlcourse/agents/tabular/planning.py: line \d+ holds the body of q_backup"
+    with pytest.raises(build.BuildError, match=said):
         build.build(course)
 
 

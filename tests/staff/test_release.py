@@ -112,9 +112,9 @@ def newer(bundle, made_course, tmp_path):
     later = tmp_path / "later"
     shutil.copytree(bundle, later)
     write(later / NOTEBOOK, [*cells(), cell("markdown", "more", "one more")])
-    (later / "rlcourse" / "stats.py").unlink()
-    (later / "rlcourse" / "come.py").write_text("new = True\n")
-    (later / "rlcourse" / "walks.py").write_text("better = True\n")
+    (later / "rlcourse" / "records" / "stats.py").unlink()
+    (later / "rlcourse" / "records" / "come.py").write_text("new = True\n")
+    (later / "rlcourse" / "worlds" / "walks.py").write_text("better = True\n")
     listed = {name: upgrade.digest(later / name) for name in files(later) if name != "manifest.json"}
     (later / "manifest.json").write_text(json.dumps({"files": listed}))
     return later
@@ -128,13 +128,12 @@ def test_an_untouched_bundle_becomes_the_new_one(bundle, newer):
 
 def test_a_students_work_stays(bundle, newer):
     write(bundle / NOTEBOOK, [cell("code", "mine", "my = 'work'")])
-    (bundle / "rlcourse" / "mdps.py").write_text("# my notes, and theirs did not change\n")
+    (bundle / "rlcourse" / "worlds" / "mdp.py").write_text("# my notes, and theirs did not change\n")
     (bundle / "notes.txt").write_text("mine")
-    (bundle / "rlcourse" / "stats.py").write_text("# mine now\n")
+    (bundle / "rlcourse" / "records" / "stats.py").write_text("# mine now\n")
     (bundle / "LICENSE").unlink()
-    mine = {
-        name: (bundle / name).read_bytes() for name in (NOTEBOOK, "rlcourse/mdps.py", "notes.txt", "rlcourse/stats.py")
-    }
+    names = (NOTEBOOK, "rlcourse/worlds/mdp.py", "notes.txt", "rlcourse/records/stats.py")
+    mine = {name: (bundle / name).read_bytes() for name in names}
 
     told = upgrade.upgrade(newer, bundle)
     assert told == [f"{NOTEBOOK}: changed here, so it stays; the new one lies beside it as {NAME}.new.ipynb"]
@@ -142,7 +141,7 @@ def test_a_students_work_stays(bundle, newer):
     assert {name: now[name] for name in mine} == mine
     assert now[f"{NAME}.new.ipynb"] == files(newer)[NOTEBOOK]
     assert now["LICENSE"] == files(newer)["LICENSE"]
-    assert now["rlcourse/walks.py"] == b"better = True\n"
+    assert now["rlcourse/worlds/walks.py"] == b"better = True\n"
     assert upgrade.upgrade(newer, bundle) == [], "told once, not at every upgrade"
     assert files(bundle) == now
 
@@ -174,18 +173,18 @@ def test_an_upgrade_that_was_stopped_begins_again(bundle, newer, monkeypatch):
 @pytest.mark.parametrize("trick", ["name", "link"])
 def test_a_manifest_or_a_link_leads_nowhere_else(bundle, newer, tmp_path, trick):
     outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "walks.py").write_text("precious")
+    (outside / "worlds").mkdir(parents=True)
+    (outside / "worlds" / "walks.py").write_text("precious")
     if trick == "link":
         shutil.rmtree(bundle / "rlcourse")
         (bundle / "rlcourse").symlink_to(outside)
     else:
         manifest = json.loads((bundle / "manifest.json").read_text())
-        manifest["files"]["rlcourse/../../outside/walks.py"] = upgrade.digest(outside / "walks.py")
+        manifest["files"]["rlcourse/../../outside/worlds/walks.py"] = upgrade.digest(outside / "worlds" / "walks.py")
         (bundle / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(upgrade.NotABundle, match="leads out of it"):
         upgrade.upgrade(newer, bundle)
-    assert files(outside) == {"walks.py": b"precious"}
+    assert files(outside) == {"worlds/walks.py": b"precious"}
 
 
 def test_a_student_upgrades_without_the_course(bundle, newer):
@@ -199,10 +198,10 @@ def test_a_student_upgrades_without_the_course(bundle, newer):
 
 def test_release_upgrades_in_place(bundle, made_course):
     (bundle / NOTEBOOK).write_text("my work")
-    (bundle / "rlcourse" / "walks.py").unlink()
+    (bundle / "rlcourse" / "worlds" / "walks.py").unlink()
     assert release.release("ps1", bundle, root=made_course) == [f"{bundle}: brought up to date"]
     assert (bundle / NOTEBOOK).read_text() == "my work"
-    assert (bundle / "rlcourse" / "walks.py").exists()
+    assert (bundle / "rlcourse" / "worlds" / "walks.py").exists()
     assert not (bundle / f"{NAME}.new.ipynb").exists(), "ours did not change"
 
 

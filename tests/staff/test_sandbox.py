@@ -110,7 +110,7 @@ class TestInside:
         assert SECRET not in inside(body)
 
     @pytest.mark.parametrize(
-        "path", ["/x", "/usr/x", "/course/x", "/course/rlcourse/wire.py", "/worker.py", "/dev/x", "/proc/x"]
+        "path", ["/x", "/usr/x", "/course/x", "/course/rlcourse/homework/wire.py", "/worker.py", "/dev/x", "/proc/x"]
     )
     def test_writes_nowhere_but_in_tmp(self, inside, path):
         with pytest.raises(StudentError, match="Read-only|PermissionError|FileNotFoundError"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlcourse import walks as module
+from rlcourse.worlds import walks as module
 from rlcourse.worlds.grids import chain, grid_world, random_mdp
 from rlcourse.worlds.mdp import MDP, Outcomes
 from rlcourse.worlds.walks import Walks, pick

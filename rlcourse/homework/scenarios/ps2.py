@@ -1,4 +1,4 @@
-"""The scenarios of problem set 2: gradients of a student's functions, and DQN driven by them. See scenarios.py.
+"""The scenarios of problem set 2: gradients of a student's functions, and DQN driven by them. See __init__.py.
 
 DQN's target network is copied whole here, so that nothing but the functions handed in is needed.
 """

@@ -1,6 +1,6 @@
 """The scenarios of problem set 3: differences of a known function, and policies found by search and by REINFORCE.
 
-See scenarios.py. What a student's function returns is made into tensors here: arrays and lists drive the agents too.
+See __init__.py. What a student's function returns is made into tensors here: arrays and lists drive the agents too.
 """
 
 from collections.abc import Callable

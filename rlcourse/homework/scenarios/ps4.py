@@ -1,4 +1,4 @@
-"""The scenarios of problem set 4: A2C driven by a student's functions. See scenarios.py."""
+"""The scenarios of problem set 4: A2C driven by a student's functions. See __init__.py."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -9,8 +9,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from scipy.sparse import csr_array, csr_matrix
 
-from rlcourse import mdps
 from rlcourse.functional.tabular import policy_evaluation, value_backup
+from rlcourse.worlds import mdp as module
 from rlcourse.worlds.grids import chain, cliff_walk, grid_world, random_mdp, two_state_world
 from rlcourse.worlds.mdp import MDP
 from rlcourse.worlds.toy_text import from_gymnasium
@@ -320,7 +320,7 @@ def test_random_mdps_are_dense_or_of_a_given_branching():
 def test_a_large_grid_keeps_its_successors_sparse(monkeypatch):
     text = "S...\n.#..\n..XG"
     small = grid_world(text, slip=0.2, step_reward=-0.1)
-    monkeypatch.setattr(mdps, "DENSE_LIMIT", 12 * 4 * 12 - 1)
+    monkeypatch.setattr(module, "DENSE_LIMIT", 12 * 4 * 12 - 1)
     large = grid_world(text, slip=0.2, step_reward=-0.1)
     assert isinstance(small.P, np.ndarray) and isinstance(large.P, csr_array)
     close(large.dense, small.dense)
