@@ -1,5 +1,6 @@
 """Many walks through an MDP in lock-step, for the tabular agents."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,15 +29,22 @@ def pick(cumulative: ndarray, uniform: ndarray) -> ndarray:
 
 
 class Walks:
-    """K walks through one MDP in lock-step; walk k draws from its own generator, seeded with seed + k.
+    """Walks through one MDP in lock-step, one for each of K generators of chance, such as Seeds(seed, K)("walks").
 
-    So walk 3 of 8 is the same as that seed alone. An episode that ends starts anew at once: `state` is where each walk
-    stands now, which after an ending is a first state and not the `s_next` of the transition.
+    Walk k draws from generator k alone, so walk 3 of 8 is the same as that seed alone. An episode that ends starts anew
+    at once: `state` is where each walk stands now, which after an ending is a first state and not the `s_next` of the
+    transition.
+
+    Raises:
+        ValueError: where there is no generator, or max_episode_steps is below 1.
     """
 
-    def __init__(self, mdp: MDP, n_seeds: int, seed: int = 0, max_episode_steps: int | None = None) -> None:
-        if n_seeds < 1:
-            raise bad_argument("n_seeds", f"{n_seeds}", "at least 1")
+    def __init__(
+        self, mdp: MDP, generators: Iterable[np.random.Generator], max_episode_steps: int | None = None
+    ) -> None:
+        self._generators = list(generators)
+        if not self._generators:
+            raise bad_argument("generators", "none", "at least 1")
         if max_episode_steps is not None and max_episode_steps < 1:
             raise bad_argument("max_episode_steps", f"{max_episode_steps}", "at least 1, or None for no limit")
         self.mdp, self.max_episode_steps = mdp, max_episode_steps or np.inf
@@ -44,9 +52,8 @@ class Walks:
         self._terminal = mdp.terminal
         self._first = mdp.rho0.cumsum()
         self._first[np.flatnonzero(mdp.rho0)[-1] :] = np.inf
-        self._generators = [np.random.default_rng(seed + k) for k in range(n_seeds)]
         self._tick = BLOCK
-        self.age = np.zeros(n_seeds, int)
+        self.age = np.zeros(len(self._generators), int)
         self.state = pick(self._first, self._draw()[:, 0])
 
     def _draw(self) -> ndarray:

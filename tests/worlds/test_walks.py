@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rlcourse.parts.seeds import Seeds
 from rlcourse.worlds import walks as module
 from rlcourse.worlds.grids import chain, grid_world, random_mdp
 from rlcourse.worlds.mdp import MDP, Outcomes
@@ -13,7 +14,7 @@ GRID = "S..\n.#X\n..G"
 
 def record(mdp, n_seeds, seed, steps, max_episode_steps=None, policy=None):
     """All transitions of a walk under a policy, columns [steps, K], and the state after each step."""
-    walks = Walks(mdp, n_seeds, seed, max_episode_steps)
+    walks = Walks(mdp, Seeds(seed, n_seeds)("walks"), max_episode_steps)
     pi = np.full(mdp.R.shape, 1 / mdp.n_actions) if policy is None else policy
     taken, after = [], [walks.state.copy()]
     for _ in range(steps):
@@ -53,7 +54,7 @@ def test_frequencies_are_the_probabilities_within_a_binomial_bound(branching):
 
 def test_first_states_follow_rho0_at_the_start_and_after_every_end():
     mdp = grid_world("SS#\n.SG")  # three first cells of four
-    first = Walks(mdp, 3000).state
+    first = Walks(mdp, Seeds(0, 3000)("walks")).state
     _, after = record(mdp, 300, seed=7, steps=40)
     again = after[1:][record(mdp, 300, seed=7, steps=40)[0].terminated]
     for states in (first, again):
@@ -121,7 +122,7 @@ def test_pick_never_takes_what_cannot_happen():
 
 
 def test_choosing_again_uses_the_same_draw():
-    walks = Walks(chain(), 64)
+    walks = Walks(chain(), Seeds(0, 64)("walks"))
     pi = np.full((64, 2), 0.5)
     first = walks.choose(pi)
     assert (walks.choose(pi, again=True) == first).all() and (walks.choose(pi) != first).any()
@@ -129,9 +130,9 @@ def test_choosing_again_uses_the_same_draw():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="n_seeds: got 0, expected at least 1"):
-        Walks(chain(), 0)
+    with pytest.raises(ValueError, match="generators: got none, expected at least 1"):
+        Walks(chain(), [])
     with pytest.raises(ValueError, match="max_episode_steps: got 0, expected at least 1"):
-        Walks(chain(), 1, max_episode_steps=0)
+        Walks(chain(), Seeds()("walks"), max_episode_steps=0)
     with pytest.raises(ValueError, match="max_steps: got 0, expected at least 1"):
         chain().env(max_steps=0)

@@ -11,9 +11,10 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.graded import each_state
 from rlcourse.contracts.inputs import Number, bad_argument, is_sparse
 from rlcourse.functional import tabular
+from rlcourse.parts.exploration import each_state
+from rlcourse.parts.seeds import Seeds
 from rlcourse.training.progress import progress
 from rlcourse.worlds.mdp import MDP
 from rlcourse.worlds.walks import Transition, Walks
@@ -194,6 +195,14 @@ def _control(
         Number(0, open_ends="low").check("temperature", temperature, {})
     if steps < 1:
         raise bad_argument("steps", f"{steps}", "at least 1")
+    never_called = {
+        "epsilon_greedy": temperature is not None and epsilon_greedy is not tabular.epsilon_greedy,
+        "boltzmann": temperature is None and boltzmann is not tabular.boltzmann,
+        "greedy_policy": measure is not None and greedy_policy is not tabular.greedy_policy,
+        "policy_evaluation": measure is not None and policy_evaluation is not tabular.policy_evaluation,
+    }
+    for name in (name for name, unused in never_called.items() if unused):
+        raise bad_argument(name, "a function that these settings never call", "none, or other settings")
     if measure is None:
 
         def measure(Q):
@@ -208,7 +217,7 @@ def _control(
             each_state(boltzmann, q, temperature) if temperature is not None else each_state(epsilon_greedy, q, epsilon)
         )
 
-    walks = Walks(mdp, n_seeds, seed, max_episode_steps)
+    walks = Walks(mdp, Seeds(seed, n_seeds)("walks"), max_episode_steps)
     seeds = np.arange(n_seeds)
     Q = np.full((n_seeds, mdp.n_states, mdp.n_actions), float(initial_q))
     Q[:, mdp.terminal] = 0

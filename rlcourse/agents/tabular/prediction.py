@@ -6,6 +6,7 @@ import numpy as np
 from numpy import ndarray
 
 from rlcourse.contracts.inputs import Array, Number, bad_argument
+from rlcourse.parts.seeds import Seeds
 from rlcourse.training.progress import progress
 from rlcourse.worlds.mdp import MDP
 from rlcourse.worlds.walks import Walks
@@ -29,7 +30,7 @@ def sample_episodes(
         raise bad_argument("n_episodes", f"{n_episodes}", "at least 1")
     if max_episode_steps is None and not mdp.terminal.any():
         raise bad_argument("max_episode_steps", "None", "a limit, since no state of this MDP ends the episode")
-    walks = Walks(mdp, n_seeds, seed, max_episode_steps)
+    walks = Walks(mdp, Seeds(seed, n_seeds)("walks"), max_episode_steps)
     episodes: list[list[Episode]] = [[] for _ in range(n_seeds)]
     states: list[list[int]] = [[int(s)] for s in walks.state]
     rewards: list[list[float]] = [[] for _ in range(n_seeds)]
