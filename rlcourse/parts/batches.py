@@ -1,4 +1,4 @@
-"""A fixed batch of transitions: collected by any policy, joined, and picked from. Seeds lie side by side, [K * M, ...]."""
+"""Batches of transitions, collected by any policy, joined, picked from: [K * M, ...], seed 0's first."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

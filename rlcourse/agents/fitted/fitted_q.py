@@ -1,12 +1,11 @@
 """Fitted Q-iteration: Q-iteration from a fixed batch of transitions, with any function for a table (lecture 03).
 
 Sources: Ernst, Geurts and Wehenkel (2005); Riedmiller (2005), with nets.
-A batch is a Step [K, N, ...]: N transitions of each of K seeds, side by side. Equations see [K * N], never K.
+A batch is a Step [N, ...] as parts/batches.py collects it: the transitions of all seeds side by side, seed 0's first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import gymnasium
 import numpy as np
 import torch
 from numpy import ndarray
@@ -14,11 +13,11 @@ from torch import Tensor
 
 from rlcourse.agents.fitted.models import Model
 from rlcourse.contracts.graded import equation
-from rlcourse.contracts.inputs import Number, bad_argument
+from rlcourse.contracts.inputs import Number, Scalar, bad_argument
 from rlcourse.functional import targets
-from rlcourse.parts.replay import fold, unfold
+from rlcourse.parts.agent import same_shape
 from rlcourse.training.progress import progress
-from rlcourse.worlds.envs import EnvMaker, Envs, Step
+from rlcourse.worlds.envs import Step
 
 
 def fitted_q_iteration(
@@ -39,14 +38,15 @@ def fitted_q_iteration(
 
     Args:
         model: changed in place.
-        batch: [K, N, ...], of any policy; only `terminated` ends a future.
+        batch: [N, ...], of any policy; only `terminated` ends a future.
         gamma: discount in [0, 1].
         iterations: how many fits.
         q_target: the equation, a student's or the library's.
         after: called with the number of each iteration after it.
 
     Returns:
-        The mean squared error of each fit to its own targets [K, iterations]. It says nothing about the distance to Q*.
+        The mean squared error of each fit to its own targets [K, iterations], by seed. It says nothing about the
+        distance to Q*.
 
     Raises:
         ValueError: where the batch does not fit the model, or the targets the batch.
@@ -54,71 +54,41 @@ def fitted_q_iteration(
     """
     check(batch, model)
     Number(0, 1).check("gamma", gamma, {})
-    Number(1).check("iterations", iterations, {})
-    reward = fold(torch.as_tensor(batch.reward, dtype=model.dtype))
-    terminated, action = fold(torch.as_tensor(batch.terminated)), torch.as_tensor(batch.action).long()
+    iterations = int(Scalar(1, whole=True).check("iterations", iterations, {}))
     fit = model.regression(batch.obs, batch.action)
     losses = []
     for k in progress(range(1, iterations + 1), "fitted Q-iteration"):
-        with torch.no_grad():
-            y = target_of(q_target, reward, terminated, fold(model.q(batch.next_obs)), gamma)
-        y = unfold(y, model.n_seeds)
+        y = target_of(q_target, model, batch, gamma)
         fit(y)
         with torch.no_grad():
-            error = y - model.q(batch.obs).gather(2, action.unsqueeze(2)).squeeze(2)
-        losses.append((error**2).mean(1))
-        if not torch.isfinite(losses[-1]).all():
+            error = y - model.chosen(batch.obs, batch.action)
+        losses.append(model.by_seed(error**2).mean(1))
+        if not losses[-1].isfinite().all():
+            model.seeds.diverged.clear()  # the error below says it; with other data the model may go on
             raise FloatingPointError(f"the values are NaN or infinite in iteration {k}: the chain of fits diverges")
         if after:
             after(k)
     return torch.stack(losses, dim=1).numpy()
 
 
-def collect(
-    env: EnvMaker,
-    steps: int,
-    n_seeds: int = 1,
-    seed: int = 0,
-    act: Callable[[ndarray], ndarray] | None = None,
-) -> Step:
-    """A batch [K, steps, ...] of transitions, by `act` (observations [K, 1, ...] to actions [K, 1]) or at random."""
-    Number(1).check("steps", steps, {})
-    envs = Envs(env, n_seeds, 1, seed)
-    if not isinstance(envs.action_space, gymnasium.spaces.Discrete):
-        raise bad_argument("action_space", f"{envs.action_space}", "Discrete actions")
-    generators = [np.random.default_rng([seed + k, 2]) for k in range(n_seeds)]
-    taken = []
-    for _ in range(steps):
-        action = np.array([[g.integers(envs.action_space.n)] for g in generators])
-        taken.append(envs.step(action if act is None else act(envs.observation)))
-    envs.close()
-    return join(taken)
-
-
-def join(batches: Sequence[Step]) -> Step:
-    """Batches of the same seeds as one: [K, N1 + N2 + ..., ...]."""
-    return Step(*(np.concatenate(column, axis=1) for column in zip(*batches, strict=True)))
-
-
-def target_of(
-    q_target: Callable[..., Tensor], reward: Tensor, terminated: Tensor, next_q: Tensor, gamma: float
-) -> Tensor:
-    """The targets [K*N], after a look at what came back from perhaps a student's function."""
-    y = equation(q_target)(reward, terminated, next_q, gamma)
-    if y.shape != reward.shape:
-        raise bad_argument(
-            "q_target", f"shape {tuple(y.shape)} back from it", f"{tuple(reward.shape)}, one target a transition"
-        )
+@torch.no_grad()
+def target_of(q_target: Callable[..., Tensor], model: Model, batch: Step, gamma: float) -> Tensor:
+    """The targets [N] of a batch, after a look at what came back from perhaps a student's function."""
+    reward = torch.as_tensor(batch.reward, dtype=model.dtype)
+    y = equation(q_target)(reward, torch.as_tensor(batch.terminated), model.q(batch.next_obs), gamma)
+    y = torch.as_tensor(y, dtype=model.dtype)
+    same_shape(reward=reward, q_target=y)
     return y
 
 
 def check(batch: Step, model: Model) -> None:
     """Whether these are transitions of the model's seeds, with actions that it knows."""
-    shape = np.shape(batch.reward)
-    if len(shape) != 2 or shape[0] != model.n_seeds or shape[1] < 1:
-        raise bad_argument("batch.reward", f"shape {shape}", f"[K, N] with K = {model.n_seeds} seeds, N >= 1")
+    shape, K = np.shape(batch.reward), len(model.seeds)
+    if len(shape) != 1 or shape[0] < 1 or shape[0] % K:
+        expected = f"[N], as many transitions of each of the {K} seeds" if K > 1 else "[N], N >= 1"
+        raise bad_argument("batch.reward", f"shape {shape}", expected)
     for name, value in batch._asdict().items():
-        if np.shape(value)[:2] != shape or (name not in ("obs", "next_obs") and np.ndim(value) != 2):
+        if np.shape(value)[:1] != shape or (name not in ("obs", "next_obs") and np.ndim(value) != 1):
             raise bad_argument(f"batch.{name}", f"shape {np.shape(value)}", f"{list(shape)} as the rewards")
     for name in ("reward", "obs", "next_obs"):
         if not np.isfinite(getattr(batch, name)).all():
