@@ -8,7 +8,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from gymnasium.spaces import Discrete
 from numpy import ndarray
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from rlcourse.contracts.inputs import bad_argument
 from rlcourse.contracts.settings import Count, Fraction, Natural, Positive, Settings, Widths
 from rlcourse.functional import tabular, targets
 from rlcourse.parts.adam import Adam
-from rlcourse.parts.agent import Agent, in_tensors, same_shape
+from rlcourse.parts.agent import Agent, in_tensors, never_called, same_shape
 from rlcourse.parts.exploration import draw, each_state
 from rlcourse.parts.nets import q_network
 from rlcourse.parts.replay import ReplayBuffer
@@ -46,6 +45,11 @@ class Config(Settings):
     huber: Positive = 1.0  # the error from which on the loss is linear
     max_grad_norm: Positive | None = 10.0  # longer gradients of a seed are shortened
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.capacity < self.batch_size:
+            raise bad_argument("capacity", f"{self.capacity}", f"at least batch_size = {self.batch_size}")
+
 
 class DQN(Agent):
     """Deep Q-learning; env, n_seeds, seed and config as in Agent.
@@ -67,13 +71,10 @@ class DQN(Agent):
         epsilon_greedy: Callable[..., ndarray] = tabular.epsilon_greedy,
     ) -> None:
         super().__init__(env, n_seeds, seed, config)
-        if not isinstance(self.action_space, Discrete):
-            expected = "Discrete actions; for continuous ones take ddpg, td3 or sac"
-            raise bad_argument("action_space", f"{self.action_space}", expected)
+        never_called(config.tau is None, polyak_update=polyak_update)
         self.q_target, self.huber_loss = in_tensors(q_target), in_tensors(huber_loss)
         self.polyak_update, self.epsilon_greedy = equation(polyak_update), epsilon_greedy
-        n_actions = int(self.action_space.n)
-        self.online = q_network(self.observation_space, n_actions, config.hidden, self.seeds)
+        self.online = q_network(self.observation_space, self.action_space, config.hidden, self.seeds)
         self.target = deepcopy(self.online).requires_grad_(False)
         self.greedy_network = self.online
         self.adam = Adam(self.online, seeds=self.seeds, config=config)

@@ -1,148 +1,130 @@
-"""Rainbow: DQN with every trick, and two more, a distribution in place of each value and noise in place of epsilon.
+"""Rainbow: DQN with every trick of lecture 05, each of them a switch. Without any it is DQN, draw for draw.
 
-Source: Hessel et al. (2018); C51: Bellemare, Dabney and Munos (2017); noisy nets: Fortunato et al. (2018); lecture 05.
-It is DQN (agents/dqn.py) but for what stands here. Every trick is a switch, so that each can be taken away.
+Source: Hessel et al. (2018). Double: van Hasselt et al. (2016); dueling: Wang et al. (2016); priorities: Schaul et al.
+(2016); n-step returns: Sutton (1988); C51: Bellemare et al. (2017); noisy nets: Fortunato et al. (2018).
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import partial
 
-import gymnasium
-import numpy as np
 import torch
 from numpy import ndarray
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlcourse.agents import dqn
 from rlcourse.contracts.graded import equation
-from rlcourse.contracts.inputs import Number, bad_argument
-from rlcourse.functional import targets
-from rlcourse.parts.nets import Dueling, NoisyLinear, StackedLinear, generators_for, mlp
-from rlcourse.parts.replay import Batch, fold, unfold
+from rlcourse.contracts.inputs import bad_argument
+from rlcourse.contracts.settings import AtLeast0, Count, Fraction, Interval, Several
+from rlcourse.functional import replay, returns, tabular, targets
+from rlcourse.parts.adam import Adam
+from rlcourse.parts.agent import Agent, never_called
+from rlcourse.parts.exploration import draw, each_state, falling
+from rlcourse.parts.nets import rainbow_network, resample
+from rlcourse.parts.q_losses import q_losses
+from rlcourse.parts.replay import replay_memory
+from rlcourse.worlds.envs import EnvMaker, Step
 
 
 @dataclass(frozen=True)
 class Config(dqn.Config):
-    """DQN's, with the tricks on."""
+    """The settings of DQN, and a switch for each trick. `support` has no default: every world has its own returns."""
 
-    n_steps: int = 3
     double: bool = True
     dueling: bool = True
     prioritized: bool = True
+    alpha: AtLeast0 = 0.6  # how much priority counts in drawing
+    beta: Fraction = 0.4  # how much of that the weights make up for at first; all at total_steps
+    n_step: Count = 3  # rewards that a target sums before it asks the target network
     distributional: bool = True
-    n_atoms: int = 51
-    support: tuple[float, float] = (0.0, 100.0)  # the least and the largest return, discounted
-    noisy: bool = True  # no epsilon then: the noise explores
-    sigma: float = 0.5  # how large the noise is at first
+    support: Interval | None = None  # the least and the largest discounted return that there is
+    n_atoms: Several = 51
+    noisy: bool = True  # noise explores in place of epsilon
+    sigma: AtLeast0 = 0.5  # how large the noise is at first
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.distributional and self.support is None:
+            raise bad_argument("support", "None", "the least and the largest discounted return, (0.0, 100.0) say")
 
 
-class Rainbow(dqn.DQN):
-    """K agents side by side; as DQN.
-
-    Args:
-        env, n_seeds, seed, config, equations: as DQN.
-        categorical_projection: the equation of the distributional target.
+class Rainbow(Agent):
+    """DQN with tricks; env, n_seeds, seed and config as in Agent; the rest are equations, a student's or the library's.
 
     Raises:
-        ValueError: where the spaces are not what it can serve, or the support is not increasing.
+        ValueError: as Agent; or where a function is given that the switches would never call.
     """
 
     def __init__(
         self,
-        env: gymnasium.Env,
+        env: EnvMaker,
         n_seeds: int = 1,
         seed: int = 0,
         config: Config | None = None,
         *,
+        q_target: Callable[..., Tensor] = targets.q_target,
+        double_q_target: Callable[..., Tensor] = targets.double_q_target,
+        n_step_returns: Callable[..., Tensor] = returns.n_step_returns,
+        huber_loss: Callable[..., Tensor] = targets.huber_loss,
+        dueling_q: Callable[..., Tensor] = targets.dueling_q,
+        priority: Callable[..., Tensor] = replay.priority,
+        importance_weights: Callable[..., Tensor] = replay.importance_weights,
         categorical_projection: Callable[..., Tensor] = targets.categorical_projection,
-        **equations: Callable,
+        epsilon_greedy: Callable[..., ndarray] = tabular.epsilon_greedy,
+        polyak_update: Callable[..., None] = targets.polyak_update,
     ) -> None:
         config = config or Config()
-        check(config)
-        self.atoms = torch.linspace(*config.support, config.n_atoms) if config.distributional else None
-        self.categorical_projection = equation(categorical_projection)
-        super().__init__(env, n_seeds, seed, config, **equations)
-        noise = generators_for(n_seeds, seed + 1_000_000)  # the target's own, not a copy of the online network's
-        self.noisy = {
-            network: [layer for layer in network.modules() if isinstance(layer, NoisyLinear)]
-            for network in (self.online, self.target)
-        }
-        for layer in self.noisy[self.target]:
-            layer.generators = noise
+        super().__init__(env, n_seeds, seed, config)
+        never_called(config.tau is None, polyak_update=polyak_update)
+        self.losses = q_losses(config, q_target, double_q_target, n_step_returns, huber_loss, categorical_projection)
+        self.epsilon_greedy, self.polyak_update = epsilon_greedy, equation(polyak_update)
+        self.online = rainbow_network(self.observation_space, self.action_space, self.seeds, config, dueling_q)
+        self.greedy_network, self.target = self.online, deepcopy(self.online).requires_grad_(False)
+        self.adam = Adam(self.online, seeds=self.seeds, config=config)
+        self.buffer = replay_memory(self.seeds, config, priority, importance_weights)
+        self.exploration = self.seeds("exploration")
+        self.noise, self.target_noise = self.seeds("noise"), self.seeds("target noise")
 
-    def resample(self, network: nn.Module) -> None:
-        """Fresh noise in all noisy layers."""
-        for layer in self.noisy[network]:
-            layer.resample()
-
-    def head(self, width: int, generators: list, dueling_q: Callable) -> nn.Module:
-        """Features [K, N, width] to one number, or n_atoms logits, an action [K, N, A * n_atoms]."""
-        n_atoms = self.config.n_atoms if self.config.distributional else 1
-        layer = partial(NoisyLinear, sigma=self.config.sigma) if self.config.noisy else StackedLinear
-        if self.config.dueling:
-            return Dueling(width, self.n_actions, generators, dueling_q, layer, n_atoms=n_atoms)
-        return mlp((width, self.n_actions * n_atoms), generators, layer)
-
-    def log_probabilities(self, network: nn.Module, obs: ndarray | Tensor) -> Tensor:
-        """Of each atom for each action, [K, N, A, n_atoms]."""
-        logits = network(torch.as_tensor(obs, dtype=torch.float32))
-        return logits.unflatten(-1, (self.n_actions, -1)).log_softmax(dim=-1)
-
-    def q(self, network: nn.Module, obs: ndarray | Tensor) -> Tensor:
-        """Q [K, N, A]: the mean of the distribution."""
-        if self.atoms is None:
-            return super().q(network, obs)
-        return self.log_probabilities(network, obs).exp() @ self.atoms
+    def begin(self) -> None:
+        self.buffer.cut()
 
     @property
     def epsilon(self) -> float:
-        """0 with noisy nets."""
-        return 0.0 if self.config.noisy else super().epsilon
-
-    def act(self, obs: ndarray) -> ndarray:
-        """Actions [K, B] that explore: greedy under fresh noise."""
-        self.resample(self.online)
-        return super().act(obs)
-
-    def greedy(self, obs: ndarray) -> ndarray:
-        """The best actions [K, B], without noise."""
-        self.online.eval()
-        actions = super().greedy(obs)
-        self.online.train()
-        return actions
-
-    def losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The loss of each transition [K*M], and its error, by which it is prioritised: here the loss itself."""
-        self.resample(self.online)
-        self.resample(self.target)
-        if self.atoms is None:
-            return super().losses(batch)
-        K, each = self.n_seeds, torch.arange(len(batch.action))
-        y = self.target_distribution(batch)
-        log_p = fold(self.log_probabilities(self.online, unfold(batch.obs, K)))[each, batch.action.long()]
-        if log_p.shape != y.shape:
-            raise bad_argument(
-                "categorical_projection", f"shape {tuple(y.shape)} back from it", f"{tuple(log_p.shape)}"
-            )
-        loss = -(y * log_p).sum(dim=-1)  # cross-entropy: the Kullback-Leibler divergence up to the target's entropy
-        entropy = -torch.special.xlogy(y, y).sum(dim=-1)
-        return loss, (loss - entropy).detach()
+        """How often it explores now: falls linearly, then stays; 0 with noisy nets."""
+        config, part = self.config, self.steps / max(1.0, self.config.exploration * self.config.total_steps)
+        return 0.0 if config.noisy else falling(config.epsilon_start, config.epsilon_end, part)
 
     @torch.no_grad()
-    def target_distribution(self, batch: Batch) -> Tensor:
-        """What the distribution of the return should be, [K*M, n_atoms]."""
-        next_obs = unfold(batch.next_obs, self.n_seeds)
-        next_probs = fold(self.log_probabilities(self.target, next_obs)).exp()
-        chosen_by = fold(self.q(self.online, next_obs)) if self.config.double else next_probs @ self.atoms
-        best = next_probs[torch.arange(len(next_probs)), chosen_by.argmax(dim=-1)]
-        return self.categorical_projection(best, *self.window(batch), self.atoms)
+    def act(self, obs: ndarray) -> ndarray:
+        """Actions [N], epsilon-greedy under fresh noise."""
+        resample(self.online, self.noise)
+        probabilities = each_state(self.epsilon_greedy, self.online(obs).double().numpy(), self.epsilon)
+        return draw(probabilities, self.exploration.uniform(len(obs)))
 
+    @torch.no_grad()
+    def greedy(self, obs: ndarray) -> Tensor:
+        """The best actions [N], without noise."""
+        return self.online.eval()(obs).argmax(-1)
 
-def check(config: Config) -> None:
-    """Whether the numbers make sense."""
-    low, high = config.support
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise bad_argument("support", f"({low:g}, {high:g})", "two increasing numbers")
-    Number(2).check("n_atoms", config.n_atoms, {})
-    Number(0).check("sigma", config.sigma, {})
+    def observe(self, step: Step) -> None:
+        """Remember a step; learn and copy as often as the steps just taken ask for."""
+        self.buffer.add(step)
+        if self.steps < max(self.config.warm_up, self.config.batch_size):
+            return
+        for _ in range(self.due(self.config.steps_per_update)):
+            self.learn()
+        if self.config.tau is None and self.due(self.config.steps_per_copy):
+            self.target.load_state_dict(self.online.state_dict())
+
+    def learn(self) -> None:
+        """One update."""
+        config, beta = self.config, falling(self.config.beta, 1.0, self.steps / self.config.total_steps)
+        batch = self.buffer.sample(config.batch_size, config.n_step, beta)
+        resample(self.online, self.noise)
+        resample(self.target, self.target_noise)
+        losses, errors, reports = self.losses(self.online, self.target, batch)
+        self.adam.step((batch.weights * losses).mean(), self.steps)
+        self.buffer.update(batch.index, errors)
+        if config.tau is not None:
+            self.polyak_update(self.target, self.online, config.tau)
+        self.reports = reports | {"loss": losses, "gradient": self.adam.norms}

@@ -34,6 +34,7 @@ class _Interval:
 
 
 Count = Annotated[int, Scalar(1, whole=True)]
+Several = Annotated[int, Scalar(2, whole=True)]
 Natural = Annotated[int, Scalar(0, whole=True)]
 Fraction = Annotated[float, Scalar(0, 1)]
 Positive = Annotated[float, Scalar(0, open_ends="low")]

@@ -14,6 +14,11 @@ def each_state(rule: Callable, q: ndarray, parameter: float) -> ndarray:
     return np.array(rows).reshape(q.shape)
 
 
+def falling(first: float, last: float, part: float) -> float:
+    """Linearly from first to last while part goes from 0 to 1; then it stays."""
+    return first + (last - first) * min(1.0, part)
+
+
 def draw(probabilities: ndarray, uniform: ndarray) -> ndarray:
     """Actions [N] from probabilities [N, A] and uniform numbers [N]."""
     cumulative = probabilities.cumsum(axis=-1)

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, Discrete, Space
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from rlcourse.contracts.inputs import bad_argument
 from rlcourse.functional import targets
+from rlcourse.parts.agent import in_tensors, never_called
 from rlcourse.parts.seeds import Seeds, Stream
 
 
@@ -103,8 +104,8 @@ class NoisyLinear(nn.Module):
 
 
 def resample(network: nn.Module, chance: Stream) -> None:
-    """New noise in all noisy layers of a network."""
-    for layer in network.modules():
+    """New noise in all noisy layers of a network, which is then in training, where noise counts."""
+    for layer in network.train().modules():
         if isinstance(layer, NoisyLinear):
             layer.resample(chance)
 
@@ -217,7 +218,7 @@ class MeanOfAtoms(nn.Module):
 
 def q_network(
     observation_space: Space,
-    n_actions: int,
+    action_space: Space,
     hidden: Sequence[int],
     seeds: Seeds,
     *,
@@ -228,12 +229,18 @@ def q_network(
     """Q of every action: observations [..., N, ...] to [..., N, A].
 
     Args:
-        observation_space, n_actions, hidden, seeds: what it sees, what it values, its layers, and of whom.
+        observation_space, action_space, hidden, seeds: what it sees, what it values, its layers, and of whom.
         dueling_q: joins a value stream and an advantage stream; None: one stream.
         sigma: the noise that the head's weights carry at first; None: none.
         atoms: the values over which the head gives distributions [n_atoms]; None: it gives Q itself.
+
+    Raises:
+        ValueError: as features; or where actions are not Discrete.
     """
-    chance, n_atoms = seeds("q network"), 1 if atoms is None else len(atoms)
+    if not isinstance(action_space, Discrete):
+        expected = "Discrete actions; for continuous ones take ddpg, td3 or sac"
+        raise bad_argument("action_space", f"{action_space}", expected)
+    chance, n_actions, n_atoms = seeds("q network"), int(action_space.n), 1 if atoms is None else len(atoms)
     layer = StackedLinear if sigma is None else partial(NoisyLinear, sigma=sigma)
     layers, width = features(observation_space, hidden, chance)
     if dueling_q is None:
@@ -242,3 +249,23 @@ def q_network(
         head = Dueling(width, n_actions, chance, dueling_q, layer, n_atoms=n_atoms)
     network = SideBySide(nn.Sequential(layers, head), len(seeds), observation_space)
     return network if atoms is None else MeanOfAtoms(network, atoms)
+
+
+def rainbow_network(
+    observation_space: Space, action_space: Space, seeds: Seeds, config: Any, dueling_q: Callable[..., Tensor]
+) -> SideBySide | MeanOfAtoms:
+    """A q_network with the heads that config's `dueling`, `noisy` (`sigma`) and `distributional` ask for.
+
+    Raises:
+        ValueError: as q_network; or where a dueling_q of one's own would never be called.
+    """
+    never_called(not config.dueling, dueling_q=dueling_q)
+    return q_network(
+        observation_space,
+        action_space,
+        config.hidden,
+        seeds,
+        dueling_q=in_tensors(dueling_q) if config.dueling else None,
+        sigma=config.sigma if config.noisy else None,
+        atoms=torch.linspace(*config.support, config.n_atoms) if config.distributional else None,
+    )

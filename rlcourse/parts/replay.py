@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from rlcourse.contracts.inputs import Number, Scalar, bad_argument
 from rlcourse.functional import replay
-from rlcourse.parts.agent import in_tensors
+from rlcourse.parts.agent import in_tensors, never_called
 from rlcourse.parts.seeds import Seeds
 from rlcourse.parts.sumtree import SumTree
 from rlcourse.worlds.envs import Step
@@ -28,7 +29,7 @@ class Batch:
     truncated: Tensor  # [n, K*M]; the newest step of the buffer counts as cut, for what follows it is not known yet
     length: Tensor  # [K*M] steps in the window
     index: ndarray  # [K, M] where they lie in the buffer
-    weights: Tensor | None = None  # [K*M] what makes up for drawing some more often; None: drawn uniformly
+    weights: Tensor  # [K*M] what makes up for drawing some more often; 1 where drawn uniformly
 
 
 class ReplayBuffer:
@@ -78,14 +79,17 @@ class ReplayBuffer:
             newest = (self.added - 1 - np.arange(self.n_envs)) % self.capacity
             self.columns["truncated"][:, newest] = ~self.columns["terminated"][:, newest]
 
-    def sample(self, size: int, n: int = 1) -> Batch:
-        """`size` windows of up to n steps for each seed, drawn uniformly.
+    def sample(self, size: int, n: int = 1, beta: float = 0.0) -> Batch:
+        """`size` windows of up to n steps for each seed, drawn uniformly: there is nothing that beta makes up for.
 
         Raises:
             ValueError: where fewer than `size` steps are there, or n < 1.
         """
         self._check(size, n)
         return self.windows(self.chance.integers(len(self), size), n)
+
+    def update(self, index: ndarray, td_error: Tensor) -> None:
+        """Errors say nothing to a buffer that draws uniformly."""
 
     def _check(self, size: int, n: int) -> None:
         if size < 1 or len(self) < size:
@@ -117,6 +121,7 @@ class ReplayBuffer:
             truncated=stacked["truncated"].bool(),
             length=_flat(length),
             index=index,
+            weights=torch.ones(index.size),
         )
 
 
@@ -187,3 +192,19 @@ class PrioritizedReplay(ReplayBuffer):
         )
         self.tree.set(index, kept)
         self.largest = np.maximum(self.largest, kept.max(axis=1))
+
+
+def replay_memory(
+    seeds: Seeds, config: Any, priority: Callable[..., Tensor], importance_weights: Callable[..., Tensor]
+) -> ReplayBuffer:
+    """A buffer of config's `capacity`, that draws by priority (`alpha`) where it is `prioritized`, and else uniformly.
+
+    Raises:
+        ValueError: where an equation of one's own is given that would never be called.
+    """
+    never_called(not config.prioritized, priority=priority, importance_weights=importance_weights)
+    if not config.prioritized:
+        return ReplayBuffer(config.capacity, seeds)
+    return PrioritizedReplay(
+        config.capacity, seeds, config.alpha, priority=priority, importance_weights=importance_weights
+    )
