@@ -74,7 +74,7 @@ class TestInside:
             "/etc/passwd",
             "/root/.bashrc",
             "/home",
-            "/work",
+            "/srv",
             "/proc/1/root/home",
             "/sys",
         ],
