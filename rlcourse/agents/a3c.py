@@ -1,260 +1,130 @@
-"""Asynchronous advantage actor-critic: workers in processes of their own, one set of parameters, no locks (lecture 09).
+"""Asynchronous advantage actor-critic: workers in processes of their own, one set of weights, no locks (lecture 09).
 
-Source: Mnih et al. (2016); updates without locks: Recht et al. (2011), "Hogwild". A worker is an actor-critic (a2c.py)
-with an environment of its own, whose optimiser steps the shared parameters and copies them back. One seed a run.
+Source: Mnih et al. (2016); updates without locks: Recht et al. (2011), "Hogwild". A worker is an A2C (a2c.py, or
+recurrent_a2c.py) in environments of its own, whose Adam steps the shared weights and copies them back. One seed a run.
 """
 
-import os
-import pickle
-import signal
-import sys
-import time
-import traceback
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from typing import Any
+from dataclasses import dataclass, fields
+from functools import partial
 
-import numpy as np
 import torch
-import torch.multiprocessing
-from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from numpy import ndarray
+from torch import Tensor
 
-from rlcourse.agents import a2c
-from rlcourse.agents.recurrent_a2c import RecurrentA2C
-from rlcourse.contracts.inputs import Number, bad_argument
-from rlcourse.training.loop import Run, evaluate
+from rlcourse.agents import a2c, recurrent_a2c
+from rlcourse.contracts.inputs import bad_argument
+from rlcourse.contracts.settings import AtLeast0, Count, Fraction, Positive, Settings, Widths
+from rlcourse.functional import policy_losses, returns
+from rlcourse.parts.agent import Agent
+from rlcourse.training.asynchronous import Shared, fill
+from rlcourse.training.processes import Link, check_travels
 from rlcourse.worlds.envs import EnvMaker, Envs
 
-APART = 1_000  # worker w of seed s explores, and seeds its environments, as seed s + 1000 w would
-GRACE = 10.0  # seconds that the last workers have once the first one is through
-
 
 @dataclass(frozen=True)
-class Config(a2c.Config):
-    """A2C's, with rewards summed to the end of the rollout, one environment a worker, and:"""
+class Config(Settings):
+    """The settings of A3C."""
 
-    lam: float = 1.0
-    n_envs: int = 1  # environments of each worker
-    n_workers: int = 2
-    memory: int = 0  # width of a GRU (recurrent_a2c.py); 0: none
-
-
-@dataclass(frozen=True)
-class AsyncRun(Run):
-    """What training gave; `steps` are those that were really done when the parameters were looked at."""
-
-    agent: a2c.A2C  # holds the final parameters: evaluate(run.agent, env)
-    seconds: float  # from the moment that all workers were there
-    updates: np.ndarray  # of each worker [W]
-    behind: float  # updates of others, on average, between a worker's copy of the parameters and its own update
-    died: dict[int, str]  # of the workers that did: why
+    total_steps: Count = 100_000  # of all workers together
+    n_workers: Count = 2
+    n_envs: Count = 1  # environments of each worker
+    rollout_length: Count = 8  # steps of each environment between updates
+    gamma: Fraction = 0.99
+    lam: Fraction = 1.0  # of the advantages: 1 sums all rewards of the rollout, 0 looks one step ahead
+    value_coef: AtLeast0 = 0.5
+    entropy_coef: AtLeast0 = 0.01
+    learning_rate: Positive = 3e-3
+    anneal: bool = True  # the learning rate falls linearly to 0 at total_steps
+    max_grad_norm: Positive | None = 0.5  # longer gradients are shortened
+    gru_width: Count | None = None  # of a memory; None: there is none
+    hidden: Widths = (64, 64)
 
 
-class Shared:
-    """What all workers write to, in shared memory: parameters, Adam's moments [n], and counters, one a worker [W]."""
+class SharedAdam:
+    """Adam on the shared weights by one worker's gradients, in place of that worker's own (parts/adam.py).
 
-    def __init__(self, parameters: Tensor, n_workers: int) -> None:
-        self.theta = parameters.detach().clone().share_memory_()
-        self.mean, self.square = (torch.zeros_like(self.theta).share_memory_() for _ in range(2))
-        counters = (torch.zeros(n_workers, dtype=torch.int64).share_memory_() for _ in range(3))
-        self.updates, self.steps, self.behind = counters
-        self.go = torch.zeros(1, dtype=torch.bool).share_memory_()
-
-
-@dataclass
-class HogwildAdam:
-    """Adam on the shared parameters, by one worker's gradients; used as its agent's optimiser.
-
-    Nobody waits for anybody: while one worker is between two of these lines, another one may be there as well. An
-    update may be lost or half-seen now and then; as steps are small, that is noise like other noise.
+    Nobody waits for anybody: while one worker is between two of these lines, another may be there as well. An update
+    may be lost or half seen now and then; as steps are small, that is noise like other noise.
     """
 
-    shared: Shared
-    agent: a2c.A2C
-    worker: int
-    config: Config
-    param_groups: tuple = ()  # a2c.py would set learning rates here; this one sets its own
-    copied_at: int = 0  # updates that there had been when the worker last copied the parameters
+    def __init__(self, parameters: list[Tensor], shared: Shared, worker: int, config: Config) -> None:
+        self.parameters, self.shared, self.worker, self.config = parameters, shared, worker, config
+        self.copy()
 
-    def zero_grad(self) -> None:
-        self.agent.both.zero_grad()
+    def copy(self) -> None:
+        """The shared weights, with what the others did meanwhile, become the worker's."""
+        self.seen = self.shared.updates.sum()
+        fill(self.parameters, self.shared.weights)
 
-    @torch.no_grad()
-    def step(self) -> None:
+    def step(self, loss: Tensor, done: int) -> None:
         shared, config = self.shared, self.config
-        gradient = parameters_to_vector([p.grad for p in self.agent.both.parameters()])
-        shared.steps[self.worker] = self.agent.steps
-        shared.behind[self.worker] += shared.updates.sum() - self.copied_at
+        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
+        gradient = torch.cat([one.flatten() for one in gradients])
+        self.norms = gradient.norm().unsqueeze(0)  # a worker reports as any agent does
+        if not self.norms.isfinite():
+            raise FloatingPointError(f"the gradient is NaN or infinite after {done} steps: look at the rewards")
+        if config.max_grad_norm is not None:
+            gradient *= (config.max_grad_norm / (self.norms + 1e-6)).clamp(max=1)
+        left = max(0.0, 1 - shared.steps.sum().item() / config.total_steps) if config.anneal else 1.0
+        shared.steps[self.worker] = done
+        shared.behind[self.worker] += shared.updates.sum() - self.seen
         shared.updates[self.worker] += 1
         count = shared.updates.sum().item()
-        rate = config.learning_rate
-        if config.anneal:
-            rate *= max(0.0, 1 - shared.steps.sum().item() / config.total_steps)
         shared.mean.lerp_(gradient, 0.1)
         shared.square.lerp_(gradient**2, 0.001)
         mean, square = shared.mean / (1 - 0.9**count), shared.square / (1 - 0.999**count)
-        shared.theta.sub_(rate * mean / (square.sqrt() + 1e-5))
-        self.copied_at = shared.updates.sum().item()
-        copy_parameters(shared.theta, self.agent.both)  # with what the others did meanwhile
+        shared.weights.sub_(left * config.learning_rate * mean / (square.sqrt() + 1e-5))
+        self.copy()
 
 
-def copy_parameters(theta: Tensor, network: nn.Module) -> None:
-    """Fill a network from the shared vector."""
-    vector_to_parameters(theta.clone(), network.parameters())
+def work(worker: int, link: Link, make: Callable[[], Agent], config: Config, shared: Shared) -> None:
+    """A worker's life: play a rollout with its own copy, step the shared weights, copy them, again."""
+    agent = make()
+    agent.adam = SharedAdam(agent.adam.parameters, shared, worker, config)
+    agent.exploration = agent.seeds(f"exploration of worker {worker}")
+    envs = Envs(agent.env, agent.seeds.numbers(f"environments of worker {worker}", config.n_envs))
+    link.ready()
+    while shared.steps.sum() < config.total_steps:
+        for _ in range(config.rollout_length):
+            step = envs.step(agent.act(envs.observation))
+            agent.steps += config.n_envs
+            agent.observe(step)  # at the rollout's last step it learns
+        if envs.finished:
+            link.say([total for _, total in envs.finished])
+            envs.finished.clear()
 
 
-def learner(env: Any, config: Config, seed: int, equations: dict[str, Callable]) -> a2c.A2C:
-    """An actor-critic, with a memory where the config asks for one."""
-    kind = RecurrentA2C if config.memory else a2c.A2C
-    return kind(env, 1, seed, config, **equations)
-
-
-def work(
-    worker: int, env: EnvMaker, config: Config, seed: int, shared: Shared, link: Connection, equations: dict
-) -> None:
-    """A worker's life: play n_steps with its own copy, step the shared parameters, copy them, again."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one sees to the end
-    torch.set_num_threads(1)
-    parent = os.getppid()
-    try:
-        seed += APART * worker
-        envs = Envs(env, 1, config.n_envs, seed)
-        agent = learner(envs, replace(config, anneal=False), seed, equations)
-        agent.optimizer = HogwildAdam(shared, agent, worker, config)
-        copy_parameters(shared.theta, agent.both)
-        link.send(("ready", None))
-        while not shared.go and os.getppid() == parent:
-            time.sleep(0.001)
-        while shared.steps.sum() < config.total_steps and os.getppid() == parent:
-            for _ in range(config.n_steps):  # it learns at the last one
-                agent.observe(envs.step(agent.act(envs.observation)))
-            if envs.finished[0]:
-                link.send(("finished", envs.finished[0].copy()))
-                envs.finished[0].clear()
-    except Exception as error:
-        link.send(("died", f"{error!r} ({traceback.extract_tb(error.__traceback__)[-1]})"))
-        sys.exit(1)
-
-
-def train(
-    env: EnvMaker,
-    config: Config | None = None,
-    seed: int = 0,
-    *,
-    evaluations: int = 10,
-    episodes: int = 10,
-    started: Callable[[list], None] | None = None,
-    **equations: Callable,
-) -> AsyncRun:
-    """Train with config.n_workers processes until they have done config.total_steps together.
-
-    A worker that dies is named in a warning and in the run's `died`; the others go on.
+class A3C(Agent):
+    """A3C; env, seed and config as in Agent, n_seeds 1. `train_asynchronously(agent)` trains it.
 
     Args:
-        env: a Gymnasium id, or a function in a module that makes one environment (a worker imports it).
-        config: see Config.
-        seed: of the initial weights; worker w explores with seed + 1000 w. With more than one worker the order of
-            updates is up to the machine, and no two runs are the same.
-        evaluations: how often to evaluate the greedy policy, about evenly spread, the last time at the end; 0: never.
-        episodes: of an evaluation.
-        started: called with the processes once they learn.
-        equations: gae, entropy, a2c_loss, as A2C; functions in a module.
-
-    Raises:
-        ValueError: where a number makes no sense, or a worker could not import what it is given.
-        RuntimeError: where every worker died.
+        gae, entropy, a2c_loss: the equations, a student's or the library's. Like env, they come from a module.
     """
-    config = config or Config()
-    Number(1).check("n_workers", config.n_workers, {})
-    for name, given in {"env": env, **equations}.items():
-        check_travels(name, given)
-    look = Envs(env, 1, 1, seed)
-    agent = learner(look, config, seed, equations)
-    look.close()
-    shared = Shared(parameters_to_vector(agent.both.parameters()), config.n_workers)
-    marks = np.linspace(0, config.total_steps, evaluations + 1)[1:-1].tolist()  # the last one comes at the end
-    steps, returns, finished, died, began = [], [], [], {}, None
 
-    def look_at(now: int) -> None:
-        copy_parameters(shared.theta, agent.both)
-        steps.append(now)
-        returns.append(evaluate(agent, env, episodes, seed)[0])
+    def __init__(
+        self,
+        env: EnvMaker,
+        n_seeds: int = 1,
+        seed: int = 0,
+        config: Config = Config(),
+        *,
+        gae: Callable[..., Tensor] = returns.gae,
+        entropy: Callable[..., Tensor] = policy_losses.entropy,
+        a2c_loss: Callable[..., Tensor] = policy_losses.a2c_loss,
+    ) -> None:
+        super().__init__(env, n_seeds, seed, config)
+        if n_seeds != 1:
+            raise bad_argument("n_seeds", f"{n_seeds}", "1: each seed of A3C is a run of its own")
+        equations = {"gae": gae, "entropy": entropy, "a2c_loss": a2c_loss}
+        check_travels(env=env, **equations)
+        plain, recurrent = (a2c.A2C, a2c.Config), (recurrent_a2c.RecurrentA2C, recurrent_a2c.Config)
+        kind, settings = recurrent if config.gru_width else plain
+        theirs = settings(**{field.name: getattr(config, field.name) for field in fields(settings)})
+        self.make, self.work = partial(kind, env, 1, seed, theirs, **equations), work
+        self.learner = self.make()  # the first process's copy of the weights
+        self.parameters, self.greedy_network = self.learner.adam.parameters, self.learner.greedy_network
 
-    context = torch.multiprocessing.get_context("spawn")
-    processes, links = [], {}
-    try:
-        for worker in range(config.n_workers):
-            ours, theirs = context.Pipe()
-            arguments = (worker, env, config, seed, shared, theirs, equations)
-            process = context.Process(target=work, args=arguments, daemon=True)
-            process.start()
-            processes.append(process)
-            theirs.close()  # so that ours ends when the worker does
-            links[ours] = worker
-        ready, deadline = set(), None
-        while links:
-            for link in wait(list(links), timeout=0.02):
-                worker = links[link]
-                try:
-                    kind, content = link.recv()
-                except (EOFError, OSError):  # the worker has ended
-                    processes[worker].join()
-                    code = processes[worker].exitcode
-                    if code == 0:
-                        deadline = deadline or time.monotonic() + GRACE
-                    else:
-                        died.setdefault(worker, f"killed by signal {-code}" if code < 0 else f"exit code {code}")
-                        warnings.warn(f"worker {worker} died: {died[worker]}", RuntimeWarning, stacklevel=2)
-                    del links[link]
-                    ready.add(worker)
-                    continue
-                if kind == "ready":
-                    ready.add(worker)
-                elif kind == "finished":
-                    finished += content
-                else:
-                    died[worker] = content
-            if began is None and len(ready) == config.n_workers and links:
-                began = time.perf_counter()
-                shared.go.fill_(True)
-                if started:
-                    started(processes)
-            if marks and (now := shared.steps.sum().item()) >= marks[0]:
-                marks = [mark for mark in marks if mark > now]
-                look_at(now)
-            if deadline and time.monotonic() > deadline:
-                for link, worker in list(links.items()):
-                    died[worker] = f"still busy {GRACE:g} seconds after the others had ended"
-                    warnings.warn(f"worker {worker}: {died[worker]}", RuntimeWarning, stacklevel=2)
-                    del links[link]
-        seconds = time.perf_counter() - (began or time.perf_counter())
-    finally:
-        for process in processes:
-            process.kill()
-            process.join()
-    if len(died) == config.n_workers:
-        raise RuntimeError("every worker died: " + "; ".join(f"worker {w}: {why}" for w, why in sorted(died.items())))
-    if evaluations:
-        look_at(shared.steps.sum().item())
-    copy_parameters(shared.theta, agent.both)
-    agent.steps = shared.steps.sum().item()
-    curve = np.array(returns)[None] if returns else np.zeros((1, 0))
-    updates = shared.updates.numpy().copy()
-    behind = shared.behind.sum().item() / max(1, updates.sum())
-    return AsyncRun(np.array(steps, int), curve, [finished], agent, seconds, updates, behind, died)
-
-
-def check_travels(name: str, given: Any) -> None:
-    """A worker is a fresh process: it gets a function by its name, and must find it in a module."""
-    typed_in = getattr(given, "__module__", "") == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
-    try:
-        pickle.dumps(given)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        typed_in = True
-    if typed_in:
-        raise bad_argument(
-            name, f"{given!r}", "a function in a file that workers can import, not a lambda or a notebook's own"
-        )
+    def greedy(self, obs: ndarray) -> Tensor:
+        """The likeliest actions [N, ...]."""
+        return self.learner.greedy(obs)
