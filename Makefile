@@ -27,7 +27,7 @@ test test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-processors test-gymnasium notebooks lint exercises tour benchmarks clean
+.PHONY: help lab test test-all test-processors test-oldest test-gymnasium quick notebooks lint exercises tour benchmarks clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -38,9 +38,9 @@ lab: .venv/course.stamp ## open the lectures in JupyterLab, from the first one (
 test: lint ## check style, run the tests and every lecture; browser and slow tests are left out
 	$(BIN)/python -m pytest -n 2 --nbval -m "not browser and not slow" tests notebooks solutions
 
-test-all: lint ## the same with browser and slow tests, then the Gymnasium versions
+test-all: lint ## the same with browser and slow tests, then the oldest versions and the newest Gymnasium
 	$(BIN)/python -m pytest -n 2 --nbval tests notebooks solutions
-	$(MAKE) test-gymnasium
+	$(MAKE) test-oldest test-gymnasium
 
 # Intel's library of matrix products can round as other processors do: COMPATIBLE without fused multiply-add, AVX2 with.
 ELSEWHERE = tests/staff/test_bank.py tests/staff/test_build.py tests/staff/test_release.py \
@@ -50,15 +50,28 @@ test-processors: .venv/dev.stamp ## what is stored and compared, as two kinds of
 	    echo "MKL_CBWR=$$kind"; MKL_CBWR=$$kind $(BIN)/python -m pytest -q -n 2 --nbval $(ELSEWHERE); \
 	done
 
-# Each version goes to a folder of its own that stands before .venv on the path; .venv stays as it was.
-test-gymnasium: .venv/dev.stamp ## run the environment tests with the oldest declared and the newest Gymnasium
-	@set -e; oldest=$$(sed -n 's/^ *"gymnasium>=\([0-9.]*\)".*/\1/p' pyproject.toml); \
-	for version in "==$$oldest" ">=$$oldest"; do \
-	    folder=build/gymnasium; rm -rf $$folder; \
-	    $(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --target $$folder "gymnasium$$version"; \
-	    PYTHONPATH=$$folder $(BIN)/python -c 'import gymnasium; print("Gymnasium", gymnasium.__version__, gymnasium.__file__)'; \
-	    PYTHONPATH=$$folder $(BIN)/python -m pytest -q tests/worlds/test_mdp.py tests/worlds/test_envs.py; \
-	done
+quick: lint ## under a minute: style, equations, parts, agents on small worlds
+	$(BIN)/python -m pytest -q -n 2 -m "not browser and not slow" --ignore tests/agents/test_a3c.py \
+	    --ignore tests/agents/test_cem.py tests/contracts tests/functional tests/parts tests/training tests/agents/test_every_agent.py
+
+# The lower bounds of pyproject.toml as pins, in an environment of its own; .venv stays as it was.
+test-oldest: .venv/dev.stamp ## the library with the oldest declared version of everything (PyTorch: gigabytes, once)
+	@mkdir -p build
+	$(BIN)/python -c 'from importlib.metadata import requires; from packaging.requirements import Requirement as R; \
+	    print(*(f"{r.name}=={min(s.version for s in r.specifier)}" for r in map(R, requires("rlcourse")) if not r.marker), sep="\n")' \
+	    > build/oldest.txt
+	test -d build/oldest || $(PYTHON) -m venv build/oldest
+	build/oldest/bin/python -m pip install --disable-pip-version-check -q -c build/oldest.txt \
+	    -e . pytest pytest-xdist hypothesis psutil
+	build/oldest/bin/python -m pytest -q -n 2 -m "not browser and not slow" $(OLDEST)
+OLDEST = tests/contracts tests/functional tests/worlds tests/parts tests/training tests/agents
+
+# It goes to a folder of its own that stands before .venv on the path.
+test-gymnasium: .venv/dev.stamp ## the worlds with the newest Gymnasium
+	@set -e; folder=build/gymnasium; rm -rf $$folder; \
+	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --target $$folder --upgrade gymnasium; \
+	PYTHONPATH=$$folder $(BIN)/python -c 'import gymnasium; print("Gymnasium", gymnasium.__version__, gymnasium.__file__)'; \
+	PYTHONPATH=$$folder $(BIN)/python -m pytest -q tests/worlds
 
 notebooks: .venv/course.stamp ## execute the lectures and solutions again, write what changed
 	$(BIN)/python -m rlcourse.staff.notebooks notebooks/*.ipynb solutions/*/*.ipynb
