@@ -58,7 +58,7 @@ class Record:
             ValueError: naming each setting that differs there, or the version that made the seeds that are there.
         """
         folder, wanted = Path(folder), json.loads(json.dumps(config))
-        if not (folder / "config.json").exists():
+        if not any(folder.glob("seed-*.json")):  # what was stopped before its first seed says nothing of any
             folder.mkdir(parents=True, exist_ok=True)
             _write(folder / "config.json", _as_json(wanted))
         record = cls(folder)
@@ -174,7 +174,7 @@ class Record:
         made = {
             "command": command,
             "versions": _versions([*PACKAGES, *packages]),
-            "seconds": None if seconds is None else round(seconds, 1),
+            "seconds": None if seconds is None else round(seconds, 2),
             "group": list(group or [seed]),
             "diverged": diverged,
         }

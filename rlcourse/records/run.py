@@ -1,91 +1,101 @@
 """Many seeds of one configuration, recorded: `rlcourse run dqn --env CartPole-v1 --seeds 5`.
 
-A folder holds one configuration: config.json (what ran: command, settings, versions), seed-0000.csv, .. (steps, return
-of the greedy policy), curve.png. Seeds run side by side in groups, groups over an Executor; each group's files are
-written when it ends, and a rerun skips seeds that are there.
+Seeds train side by side in groups, as one program each; groups run one after the other here, in processes, or on a
+cluster. A group's seeds are written down when it ends (record.py), and a rerun trains those that are missing. A seed
+that diverges is a result: its weights stand still from there on, and its record says so.
 """
 
 import ast
-import csv
 import dataclasses
-import hashlib
 import importlib
-import json
 import os
-import platform
+import pkgutil
+import signal
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from importlib.metadata import version
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy import ndarray
+import gymnasium
 
-from rlcourse import __version__
+from rlcourse import agents
 from rlcourse.contracts.inputs import bad_argument
-from rlcourse.worlds.envs import make_env
-
-AGENTS = {
-    "a2c": "A2C",
-    "cem": "CEM",
-    "dqn": "DQN",
-    "impala": "Impala",
-    "rainbow": "Rainbow",
-    "reinforce": "Reinforce",
-}  # module in rlcourse.agents: its class
-PACKAGES = ("torch", "gymnasium", "numpy")
+from rlcourse.contracts.settings import Settings
+from rlcourse.parts.agent import Agent
+from rlcourse.records.record import Record
 
 
 class RunError(Exception):
-    """A run that cannot start; the message says why."""
+    """A run that cannot start, or groups that failed; the message says why."""
 
 
-def configured(agent: str, settings: Sequence[str], steps: int) -> Any:
-    """The agent's Config, with settings such as "double=True" in place of its defaults."""
-    if agent not in AGENTS:
-        raise bad_argument("agent", repr(agent), f"one of {', '.join(AGENTS)}")
-    config = importlib.import_module(f"rlcourse.agents.{agent}").Config(total_steps=steps)
-    names = [field.name for field in dataclasses.fields(config)]
-    changes = {}
+def agent_names() -> list[str]:
+    """What `rlcourse run` can train: each module of rlcourse.agents with a Config and an agent of many seeds."""
+    files = [module.name for module in pkgutil.iter_modules(agents.__path__) if not module.ispkg]
+    return [name for name in files if _parts(name)]
+
+
+def _parts(agent: str) -> tuple[type[Agent], type[Settings]] | None:
+    """The agent and the Config that a module of rlcourse.agents defines; None where it has not got both."""
+    module = importlib.import_module(f"rlcourse.agents.{agent}")
+    own = [x for x in vars(module).values() if isinstance(x, type) and x.__module__ == module.__name__]
+    kinds, configs = ([x for x in own if issubclass(x, base)] for base in (Agent, Settings))
+    return (kinds[0], configs[0]) if kinds and configs else None
+
+
+def _agent(agent: str) -> tuple[type[Agent], type[Settings]]:
+    known = {module.name for module in pkgutil.iter_modules(agents.__path__) if not module.ispkg}
+    if parts := _parts(agent) if agent in known else None:
+        return parts
+    raise bad_argument("agent", repr(agent), f"one of {', '.join(agent_names())}")
+
+
+def configured(agent: str, settings: Sequence[str], steps: int) -> Settings:
+    """The agent's Config, with settings such as "double=True" in place of its defaults.
+
+    Raises:
+        ValueError: naming the setting, what came, and what was expected.
+    """
+    kind = _agent(agent)[1]
+    names = [field.name for field in dataclasses.fields(kind) if field.name != "total_steps"]
+    changes: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
+        if name == "total_steps":
+            raise bad_argument("--set", repr(setting), "--steps in place of it")
         if not equals or name not in names:
             raise bad_argument("--set", repr(setting), f"NAME=VALUE with a name of {', '.join(names)}")
         try:
             changes[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            raise bad_argument(name, repr(value), "a number, True, False, None or a tuple") from None
-    return dataclasses.replace(config, **changes)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            changes[name] = value  # a word, such as baseline=average; where a number should be, the Config says so
+    return kind(total_steps=steps, **changes)
 
 
-def built(agent: str, env: str, n_seeds: int, seed: int, config: Any) -> Any:
-    """The agent, for n_seeds seeds from seed on."""
-    module = importlib.import_module(f"rlcourse.agents.{agent}")
-    return getattr(module, AGENTS[agent])(make_env(env), n_seeds, seed, config)
+def default_name(agent: str, env: str) -> str:
+    """dqn_cartpole for dqn on CartPole-v1, dqn_minatar_breakout for MinAtar/Breakout-v1."""
+    world = env.rpartition(":")[2].rpartition("-v")[0] or env
+    return "".join(c if c.isalnum() or c in "_-." else "_" for c in f"{agent}_{world}".lower())
 
 
-def run_group(agent: str, env: str, config: Any, seeds: Sequence[int], evaluations: int, episodes: int) -> dict:
-    """Train a group of neighbouring seeds side by side; the curve of each, and CPU seconds.
+def run_group(
+    agent: str, env: str, config: Settings, seeds: Sequence[int], evaluations: int, episodes: int
+) -> dict[str, Any]:
+    """Train a group of neighbouring seeds side by side: steps [C], returns [K, C], CPU seconds, who diverged when."""
+    from rlcourse.training.loop import train  # PyTorch: where one trains, and not where one only looks
 
-    Where a loss becomes NaN there is no curve: "stopped" says why, "weights" are those of the best policies, or None.
-    """
-    import torch
-
-    from rlcourse.training.loop import Diverged, train
-
-    torch.set_num_threads(1)  # the nets are small; groups share the cores
-    began = time.process_time()
-    learner = built(agent, env, len(seeds), seeds[0], config)
+    began = time.thread_time()  # of this thread, and nobody else's: a cluster's workers may have several
+    learner = _agent(agent)[0](env, len(seeds), seeds[0], config)
     label = f"{agent}, seeds {seeds[0]} to {seeds[-1]}"
-    how = {"seed": seeds[0], "evaluations": evaluations, "episodes": episodes, "label": label}
-    try:
-        result = train(learner, env, config.total_steps, per_seed=getattr(config, "n_envs", 1), **how)
-    except Diverged as error:
-        return {"stopped": str(error), "weights": learner.policy.state_dict() if error.kept else None}
-    return {"steps": result.steps, "returns": result.returns, "cpu": time.process_time() - began}
+    result = train(learner, evaluations=evaluations, episodes=episodes, strict=False, label=label)
+    diverged = {seeds[k]: step for k, step in result.diverged.items()}
+    seconds = time.thread_time() - began
+    return {"steps": result.steps, "returns": result.returns, "seconds": seconds, "diverged": diverged}
 
 
 def run(
@@ -95,65 +105,85 @@ def run(
     steps: int,
     out: Path,
     settings: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    first_seed: int = 0,
     evaluations: int = 20,
     episodes: int = 20,
     group: int = 10,
     jobs: int = 1,
+    scheduler: str | None = None,
     executor: Executor | None = None,
+    mix: bool = False,
     command: str = "",
-) -> tuple[Path, ndarray, ndarray]:
-    """Run what is missing and write it down; the folder, steps [C] and returns [K, C] of all seeds.
+) -> Record:
+    """Train the seeds that are missing and write them down; the record, with all seeds that are there.
 
     Args:
         agent: name of the algorithm.
-        env: Gymnasium id.
-        n_seeds: seeds 0, 1, ...
+        env: a Gymnasium id; one that is registered by a module of one's own is module:Name-v0.
+        n_seeds: how many seeds; they are first_seed, first_seed + 1, ...
         steps: environment steps of each seed.
-        out: folder under which the configuration's folder lies.
+        out: the folder under which records lie.
         settings: "name=value" in place of defaults.
+        name: of the record, a folder in out; None: after agent and environment.
+        first_seed: the first of the seeds.
         evaluations, episodes: how often to evaluate, on how many episodes.
         group: seeds side by side in one process.
-        jobs: groups at a time, each a process of its own; 1: here, one after the other.
-        executor: where groups run in place of that (a Dask client's, say).
+        jobs: groups at a time, each in a process of its own; 1: here, one after the other.
+        scheduler: the address of a Dask scheduler whose workers take the groups.
+        executor: what takes them in place of all that; it is left open.
+        mix: add to seeds that another version of the library made.
         command: how to make it again, for the record.
+
+    Raises:
+        ValueError: before anything is written, where an argument or a setting makes no sense, or the record holds
+            something else.
+        RunError: where there is no such scheduler; or where groups failed, after the others were written.
+        KeyboardInterrupt: on Ctrl-C, with what is there; groups that had ended are written, no process is left.
     """
-    for name, value in {
-        "n_seeds": n_seeds,
-        "steps": steps,
-        "group": group,
-        "evaluations": evaluations,
-        "episodes": episodes,
-        "jobs": jobs,
-    }.items():
+    counts = {"n_seeds": n_seeds, "steps": steps, "group": group, "jobs": jobs}
+    for what, value in (counts | {"evaluations": evaluations, "episodes": episodes}).items():
         if value < 1:
-            raise bad_argument(name, f"{value}", "at least 1")
+            raise bad_argument(what, f"{value}", "at least 1")
     config = configured(agent, settings, steps)
-    built(agent, env, 1, 0, config)  # what it cannot serve is said before anything is written
-    what = {"agent": agent, "env": env, "evaluations": evaluations, "episodes": episodes, **dataclasses.asdict(config)}
-    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
-    folder = out / f"{agent}-{env.replace('/', '-')}-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    versions = {"rlcourse": __version__, "python": platform.python_version()}
-    versions |= {package: version(package) for package in PACKAGES}
-    record = {"command": command, "config": what, "seeds": list(range(n_seeds)), "versions": versions}
-    _write(folder / "config.json", json.dumps(record, indent=1) + "\n")
+    if steps < config.n_envs:
+        raise bad_argument("steps", f"{steps}", f"at least {config.n_envs}, one step of each environment")
+    try:
+        _agent(agent)[0](env, 1, first_seed, config)  # what it cannot serve is said before anything is written
+    except (ImportError, gymnasium.error.Error) as error:
+        raise bad_argument("env", repr(env), f"an environment that can be made here ({error})") from None
+    folder = Path(out) / (default_name(agent, env) if name is None else name)
+    if not folder.resolve().is_relative_to(Path(out).resolve()) or folder.resolve() == Path(out).resolve():
+        raise bad_argument("name", repr(name), f"a folder in {out}")
+    said = {"agent": agent, "env": env, "evaluations": evaluations, "episodes": episodes}
+    record = Record.open(folder, said | dataclasses.asdict(config), mix)
+    seeds = range(first_seed, first_seed + n_seeds)
+    groups = neighbours(record.missing(seeds), group)
+    work = partial(_work, agent, env, config, evaluations, episodes)
+    failed: dict[int, str] = {}
 
-    missing = [seed for seed in range(n_seeds) if not (folder / f"seed-{seed:04}.csv").exists()]
-    groups = [part for part in _neighbours(missing, group)]
-    arguments = [(agent, env, config, part, evaluations, episodes) for part in groups]
-    if executor is None and jobs == 1:
-        for part, one in zip(groups, arguments, strict=True):
-            _record(folder, part, run_group(*one))
-    else:
-        with executor or ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            runs = {pool.submit(run_group, *one): part for part, one in zip(groups, arguments, strict=True)}
-            for done in as_completed(runs):
-                _record(folder, runs[done], done.result())
-    tables = [np.loadtxt(folder / f"seed-{seed:04}.csv", delimiter=",", skiprows=1, ndmin=2) for seed in range(n_seeds)]
-    return folder, tables[0][:, 0], np.array([table[:, 1] for table in tables])
+    def keep(part: Sequence[int], outcome: Future) -> None:
+        if error := outcome.exception():
+            said = f"{type(error).__name__}: {error}".replace("\n", " ")
+            failed[part[0]] = f"seeds {part[0]} to {part[-1]}: {said}"
+        else:
+            _write_down(record, part, outcome.result(), command)
+
+    try:
+        _train(groups, work, _pool(jobs, scheduler, executor) if groups else None, keep)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_what_is_there(record, seeds)) from None
+    if failed:
+        raise RunError(f"{_what_is_there(record, seeds)}; {'; '.join(failed.values())}")
+    return record
 
 
-def _neighbours(seeds: list[int], group: int) -> list[list[int]]:
+def _work(agent: str, env: str, config: Settings, evaluations: int, episodes: int, seeds: Sequence[int]) -> dict:
+    return run_group(agent, env, config, seeds, evaluations, episodes)
+
+
+def neighbours(seeds: Sequence[int], group: int) -> list[list[int]]:
     """Runs of consecutive seeds, at most `group` long."""
     parts: list[list[int]] = []
     for seed in seeds:
@@ -164,27 +194,119 @@ def _neighbours(seeds: list[int], group: int) -> list[list[int]]:
     return parts
 
 
-def _record(folder: Path, seeds: Sequence[int], result: dict) -> None:
-    if "stopped" in result:
-        if result["weights"] is None:
-            raise RunError(result["stopped"])
-        import torch
-
-        kept = folder / f"best-{seeds[0]:04}-{seeds[-1]:04}.pt"
-        torch.save(result["weights"], kept)
-        raise RunError(f"{result['stopped']}; saved as {kept}, for torch.load")
+def _write_down(record: Record, seeds: Sequence[int], result: dict[str, Any], command: str) -> None:
     for seed, returns in zip(seeds, result["returns"], strict=True):
-        rows = [("step", "return"), *zip(result["steps"].tolist(), returns.round(4).tolist(), strict=True)]
-        path = folder / f"seed-{seed:04}.csv"
-        temporary = path.with_suffix(".tmp")
-        with open(temporary, "w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-        os.replace(temporary, path)
-    with open(folder / "cpu.csv", "a") as file:
-        file.write(f"{seeds[0]},{seeds[-1]},{result['cpu']:.1f}\n")
+        if record.missing([seed]):
+            table = {"step": result["steps"], "return": returns}
+            share, diverged = result["seconds"] / len(seeds), result["diverged"].get(seed)
+            record.write(seed, table, command=command, seconds=share, group=seeds, diverged=diverged)
 
 
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+def _what_is_there(record: Record, seeds: Sequence[int]) -> str:
+    return f"{record.folder} holds {len(seeds) - len(record.missing(seeds))} of {len(seeds)} seeds; a rerun goes on"
+
+
+# ---- where groups run
+
+Pool = AbstractContextManager[Executor]
+
+
+def _train(
+    groups: list[list[int]],
+    work: Callable[[Sequence[int]], dict],
+    pool: Pool | None,
+    keep: Callable[[Sequence[int], Future], None],
+) -> None:
+    """Each group's outcome is kept as it ends. On Ctrl-C what has ended is kept, and the rest called off."""
+    if pool is None:
+        for part in groups:
+            keep(part, _here(work, part))
+        return
+    with pool as executor:
+        with _interrupts_wait():  # a process that starts now never hears of Ctrl-C: we see to its end
+            running = {executor.submit(work, part): part for part in groups}
+        try:
+            for done in as_completed(running):
+                keep(running[done], done)
+        except BaseException:
+            for future, part in running.items():
+                if not future.cancel() and future.done():
+                    keep(part, future)
+            raise
+
+
+def _here(work: Callable[[Sequence[int]], dict], part: list[int]) -> Future:
+    outcome: Future = Future()
+    try:
+        outcome.set_result(work(part))
+    except Exception as error:
+        outcome.set_exception(error)
+    return outcome
+
+
+def _pool(jobs: int, scheduler: str | None, executor: Executor | None) -> Pool | None:
+    """What hands out an executor and ends what it started for it; None: here, one group after the other."""
+    if executor is not None:
+        return nullcontext(executor)  # the caller's own stays open
+    if scheduler is not None:
+        return _cluster(scheduler)
+    return _processes(jobs) if jobs > 1 else None
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Executor]:
+    """So many processes; where something is raised they are killed, busy or not."""
+    others = set(active_children())
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield pool
+    except BaseException:
+        for worker in set(active_children()) - others:
+            worker.kill()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent is gone, however that came, ends too."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster; they import rlcourse, so it must be installed there."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RunError("--scheduler needs Dask: pip install 'dask[distributed]'") from None
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"scheduler: got {scheduler!r}, expected the address of a Dask scheduler ({error})") from None
+    with client:
+        executor = client.get_executor(pure=False)
+        try:
+            yield executor
+        finally:
+            executor.shutdown(wait=False)
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C is heard at the end of the block. Processes that are started inside never hear it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterable
+from threading import RLock
 from typing import TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+tqdm.set_lock(RLock())  # its own lock is shared between processes, and a worker that is killed would leave it behind
 
 
 def progress(items: Iterable[T], label: str) -> Iterable[T]:

@@ -15,7 +15,7 @@ CONFIG = {"agent": "dqn", "gamma": 0.99, "hidden": (64, 64), "tau": None}
 def fill(record, *seeds, **said):
     for seed in seeds:
         table = {"step": np.array([10, 20]), "return": np.array([seed + 0.123456789, 1 / 3])}
-        record.write(seed, table, **{"command": "as typed", "seconds": 1.26, "group": [0, 1], **said})
+        record.write(seed, table, **{"command": "as typed", "seconds": 1.2567, "group": [0, 1], **said})
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -24,7 +24,7 @@ def test_what_is_written_is_read(tmp_path):
     assert record.seeds == [0, 3] and record.steps.tolist() == [10, 20] and record.columns == ["step", "return"]
     assert np.allclose(record["return"], [[0.123457, 1 / 3], [3.12346, 1 / 3]], atol=1e-6)
     assert record.config == CONFIG | {"hidden": [64, 64]}
-    assert record.seconds.tolist() == [1.3, 1.3] and record.diverged == {}
+    assert record.seconds.tolist() == [1.26, 1.26] and record.diverged == {}
     assert (tmp_path / "a" / "seed-0003.csv").read_text() == "step,return\n10,3.12346\n20,0.333333\n"
     made = json.loads((tmp_path / "a" / "seed-0003.json").read_text())
     assert made["command"] == "as typed" and made["group"] == [0, 1]
