@@ -1,16 +1,17 @@
-"""The scenarios of problem set 4: A2C driven by a student's functions. See __init__.py."""
+"""The scenarios of problem set 4: A2C driven by a student's functions."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import gymnasium
 import torch
 from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents.a2c import A2C, Config
-from rlcourse.homework.scenarios import in_tensors, scenario
+from rlcourse.homework.scenarios import scenario
+from rlcourse.parts.agent import in_tensors
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.probes import Probe
 
@@ -21,7 +22,7 @@ _PROBE = Config(
     hidden=(16,),
     learning_rate=1e-2,
     n_envs=4,
-    n_steps=4,
+    rollout_length=4,
     entropy_coef=0.0,
 )
 PROBES: dict[str, tuple[str, bool, dict[str, Any]]] = {  # kind of world; whether cut off, not over; what is turned
@@ -32,14 +33,7 @@ PROBES: dict[str, tuple[str, bool, dict[str, Any]]] = {  # kind of world; whethe
     "cut off": ("constant reward", True, {"total_steps": 4_000}),
     "lambda": ("two steps", False, {"lam": 0.5}),  # lambda_returns minus V in place of gae
 }
-CART_POLE = Config(
-    total_steps=60_000,
-    gamma=0.98,
-    learning_rate=3e-3,
-    n_envs=4,
-    n_steps=8,
-    entropy_coef=0.001,
-)
+CART_POLE = Config(total_steps=60_000, gamma=0.98, n_envs=4, entropy_coef=0.001)
 CART_POLE_RETURN = 475.0  # what a seed has to reach: where CartPole-v1 counts as solved
 
 
@@ -55,23 +49,15 @@ def solve_actor_critic_probes(
     def by_lambda(rewards: Tensor, values: Tensor, *others: Any) -> Tensor:
         return in_tensors(lambda_returns)(rewards, *others) - values
 
-    observations = torch.tensor([[-1.0], [0.0], [1.0]]).expand(3, 3, 1)
+    observations = torch.tensor([[-1.0], [0.0], [1.0]]).repeat(3, 1)
     learned = {}
     for name, (kind, truncates, changes) in PROBES.items():
-        config = replace(_PROBE, **changes)
-        estimate = by_lambda if name == "lambda" else in_tensors(gae)
-        agent = A2C(Probe(kind), 3, seed, config, gae=estimate, entropy=entropy, a2c_loss=a2c_loss)
-        train(
-            agent,
-            lambda kind=kind, cut=truncates: Probe(kind, cut),
-            config.total_steps,
-            per_seed=config.n_envs,
-            evaluations=0,
-            seed=seed,
-        )
+        equations = {"gae": by_lambda if name == "lambda" else gae, "entropy": entropy, "a2c_loss": a2c_loss}
+        agent = A2C(partial(Probe, kind, truncates), 3, seed, replace(_PROBE, **changes), **equations)
+        train(agent, evaluations=0)
         with torch.no_grad():
-            value, policy = agent.critic(observations).squeeze(-1), agent.actor(observations).softmax(-1)
-        learned[name] = {"value": value.numpy(), "policy": policy.numpy()}
+            value, policy = agent.critic(observations), agent.policy(observations).logits.softmax(-1)
+        learned[name] = {"value": value.view(3, 3).numpy(), "policy": policy.view(3, 3, 2).numpy()}
     return learned
 
 
@@ -80,10 +66,9 @@ def learn_cart_pole_on_policy(
     gae: Callable, entropy: Callable, a2c_loss: Callable, seed: int = 0
 ) -> dict[str, ndarray]:
     """A2C on CartPole-v1, eight seeds side by side: the weights [8, ...] of their policies by name."""
-    env = gymnasium.make("CartPole-v1")
-    agent = A2C(env, 8, seed, CART_POLE, gae=in_tensors(gae), entropy=entropy, a2c_loss=a2c_loss)
-    train(agent, "CartPole-v1", CART_POLE.total_steps, per_seed=CART_POLE.n_envs, evaluations=0, seed=seed)
-    return {name: weight.numpy() for name, weight in agent.actor.state_dict().items()}
+    agent = A2C("CartPole-v1", 8, seed, CART_POLE, gae=gae, entropy=entropy, a2c_loss=a2c_loss)
+    train(agent, evaluations=0)
+    return {name: weight.numpy() for name, weight in agent.policy.state_dict().items()}
 
 
 def policy_returns(weights: dict[str, ndarray], episodes: int = 10, seed: int = 0) -> ndarray:
@@ -92,6 +77,6 @@ def policy_returns(weights: dict[str, ndarray], episodes: int = 10, seed: int = 
     Raises:
         RuntimeError: where the weights are not those of eight such policies.
     """
-    agent = A2C(gymnasium.make("CartPole-v1"), 8, 0, CART_POLE)
-    agent.actor.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
-    return evaluate(agent, "CartPole-v1", episodes, seed)
+    agent = A2C("CartPole-v1", 8, seed, CART_POLE)
+    agent.policy.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
+    return evaluate(agent, episodes=episodes)

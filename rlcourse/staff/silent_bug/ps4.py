@@ -3,14 +3,13 @@
 from dataclasses import asdict, replace
 from typing import Any
 
-import gymnasium
 import numpy as np
-import torch
 from numpy import ndarray
 
 from rlcourse.agents.a2c import A2C, Config
 from rlcourse.functional import policy_losses
 from rlcourse.homework.scenarios.ps4 import CART_POLE
+from rlcourse.parts.rollouts import Rollout
 from rlcourse.staff.silent_bug.common import about, rounded
 from rlcourse.training.loop import train
 
@@ -27,20 +26,18 @@ def a2c_curves(n_seeds: int = 8, evaluations: int = 16, **changes: Any) -> dict[
     """What A2C does on CartPole, its entropy and its mean advantage; changes: of its config or its equations."""
     config = a2c_config(**{name: value for name, value in changes.items() if not callable(value)})
     equations = {name: value for name, value in changes.items() if callable(value)}
-    a2c_loss = equations.pop("a2c_loss", policy_losses.a2c_loss.body)
-    advantages, entropies, curves = [], [], []
+    agent = A2C("CartPole-v1", n_seeds, 0, config, **equations)
+    learn, reports, curves = agent.learn, [], []
 
-    def loss(log_prob: Any, advantage: Any, value: Any, target: Any, entropy: Any, *coefficients: float) -> Any:
-        for seen, quantity in ((advantages, advantage), (entropies, entropy)):
-            seen.append(quantity.detach().unflatten(1, (n_seeds, -1)).mean(dim=(0, 2)))
-        return a2c_loss(log_prob, advantage, value, target, entropy, *coefficients)
+    def learn_and_report(rollout: Rollout) -> None:
+        learn(rollout)
+        reports.append(agent.report)
 
     def look(steps: int) -> None:
-        curves.append([torch.stack(seen[-100:]).mean(dim=0).numpy() for seen in (entropies, advantages)])
+        curves.append([np.mean([one[name] for one in reports[-100:]], axis=0) for name in ("entropy", "advantage")])
 
-    agent = A2C(gymnasium.make("CartPole-v1"), n_seeds, 0, config, a2c_loss=loss, **equations)
-    settings = {"per_seed": config.n_envs, "evaluations": evaluations, "episodes": 4, "after": look, "seed": 0}
-    run = train(agent, "CartPole-v1", config.total_steps, **settings)
+    agent.learn = learn_and_report
+    run = train(agent, evaluations=evaluations, episodes=4, after=look)
     entropy, advantage = np.array(curves).transpose(1, 2, 0)
     return {"steps": run.steps, "return": run.returns, "entropy": entropy, "advantage": advantage}
 
