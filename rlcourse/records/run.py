@@ -35,7 +35,10 @@ class RunError(Exception):
 
 
 def agent_names() -> list[str]:
-    """What `rlcourse run` can train: each module of rlcourse.agents with a Config and an agent of many seeds."""
+    """What can be trained side by side: each module of rlcourse.agents with a Config and an agent that acts.
+
+    A3C acts in processes of its own; recordings/a3c.py records it.
+    """
     files = [module.name for module in pkgutil.iter_modules(agents.__path__) if not module.ispkg]
     return [name for name in files if _parts(name)]
 
@@ -45,7 +48,7 @@ def _parts(agent: str) -> tuple[type[Agent], type[Settings]] | None:
     module = importlib.import_module(f"rlcourse.agents.{agent}")
     own = [x for x in vars(module).values() if isinstance(x, type) and x.__module__ == module.__name__]
     kinds, configs = ([x for x in own if issubclass(x, base)] for base in (Agent, Settings))
-    return (kinds[0], configs[0]) if kinds and configs else None
+    return (kinds[0], configs[0]) if kinds and configs and hasattr(kinds[0], "act") else None
 
 
 def _agent(agent: str) -> tuple[type[Agent], type[Settings]]:
