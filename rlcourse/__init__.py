@@ -3,4 +3,4 @@
 This file imports nothing heavy, so that `import rlcourse` starts at once, even where there is only NumPy.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
