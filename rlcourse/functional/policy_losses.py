@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rlcourse.contracts.graded import graded
-from rlcourse.contracts.inputs import Scalar
+from rlcourse.contracts.inputs import Scalar, bad_argument
 from rlcourse.contracts.inputs import Tensor as Numbers
 from rlcourse.functional.distributions import LOGITS, require_an_action
 
@@ -45,6 +45,9 @@ def optimal_baseline(score_sq: Tensor, returns: Tensor) -> Tensor:
 
     .. math:: b^* = \frac{E\big[ (\nabla_\theta \log \pi)^2 \, G \big]}{E\big[ (\nabla_\theta \log \pi)^2 \big]}
 
+    Exact where a sample is one step, or where no two steps of an episode share a parameter. Over all steps of longer
+    episodes it leaves out how the steps of one episode vary together: see `trajectory_optimal_baseline`.
+
     Source: Williams (1992); Greensmith, Bartlett and Baxter (2004); lecture 07.
 
     Args:
@@ -60,6 +63,37 @@ def optimal_baseline(score_sq: Tensor, returns: Tensor) -> Tensor:
     total = score_sq.sum(dim=0)
     weighted = (score_sq * returns).sum(dim=0)
     return torch.where(total > 0, weighted / torch.where(total > 0, total, 1.0), returns.mean(dim=0))
+
+
+def trajectory_optimal_baseline(score: Tensor, returns: Tensor) -> Tensor:
+    r"""The constant baseline with the least variance of an episode's gradient, a sum over steps.
+
+    .. math:: b^* = \frac{E\big[ S \sum_t \nabla_\theta \log \pi(a_t | s_t) \, G_t \big]}{E\big[ S^2 \big]},
+        \qquad S = \sum_t \nabla_\theta \log \pi(a_t | s_t)
+
+    For each parameter on its own: the variance of :math:`\sum_t \nabla \log \pi \, (G_t - b)` is a parabola in b. With
+    the whole return in place of :math:`G_t` it is that of Peters and Schaal (2008); with one step an episode it is
+    `optimal_baseline`.
+
+    Source: Peters and Schaal (2008); lecture 07.
+
+    Args:
+        score: the gradients of log pi [N, T, ...], one row an episode, one column a step, 0 after its end; what follows
+            are parameters, and each one gets its own baseline.
+        returns: G [N, T].
+
+    Returns:
+        b [...], the first two axes gone; where all S are 0 no baseline changes anything, and it is 0.
+
+    Raises:
+        ValueError: where the shapes do not fit.
+    """
+    if returns.shape != score.shape[:2]:
+        raise bad_argument("returns", f"shape {tuple(returns.shape)}", f"{tuple(score.shape[:2])}, that of the steps")
+    of_each_step = returns.reshape(*returns.shape, *[1] * (score.ndim - 2)) * score
+    total, gradient = score.sum(dim=1), of_each_step.sum(dim=1)
+    square = (total**2).sum(dim=0)
+    return (total * gradient).sum(dim=0) / torch.where(square > 0, square, 1.0)
 
 
 @graded(lecture="08", problem_set="ps4", points=2, require=require_an_action, logits=LOGITS)

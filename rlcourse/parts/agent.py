@@ -1,6 +1,6 @@
 """What every agent has, and nothing that is on the board."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,13 +47,19 @@ class Agent:
     @property
     def report(self) -> dict[str, np.ndarray]:
         """What the last update says of itself: the mean of each quantity, a number for each seed [K]."""
-        return {name: self._by_seed(x.detach()) for name, x in self.reports.items()}
+        return {name: _by_seed(x.detach(), len(self.seeds)).numpy() for name, x in self.reports.items()}
 
-    def _by_seed(self, x: Tensor) -> np.ndarray:
-        """The mean of each seed's part of x [..., N]; one number is everybody's."""
-        K = len(self.seeds)
-        parts = x.unflatten(-1, (K, -1)).movedim(-2, 0) if x.ndim else x.expand(K, 1)
-        return parts.flatten(1).mean(dim=1).numpy()
+    def note(self, seeds: Sequence[int], **quantities: Tensor) -> None:
+        """Report tensors [..., N] of these seeds alone; the others keep what they reported last, NaN at first."""
+        for name, x in quantities.items():
+            kept = self.reports.setdefault(name, torch.full((len(self.seeds),), torch.nan))
+            kept[list(seeds)] = _by_seed(x.detach(), len(seeds))
+
+
+def _by_seed(x: Tensor, K: int) -> Tensor:
+    """The mean of each seed's part of x [..., N]; one number is everybody's."""
+    parts = x.unflatten(-1, (K, -1)).movedim(-2, 0) if x.ndim else x.expand(K, 1)
+    return parts.flatten(1).mean(dim=1)
 
 
 def in_tensors(function: Callable) -> Callable:

@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from rlcourse.contracts.inputs import bad_argument
 from rlcourse.parts.seeds import Stream
 from rlcourse.worlds.envs import Step
 
@@ -26,6 +29,11 @@ class Rollout(SimpleNamespace):
         }
         for rows in torch.from_numpy(chance.orders(self.rewards.numel() // K)).chunk(parts, dim=1):
             yield SimpleNamespace(**{name: x[seeds, rows].flatten(0, 1) for name, x in by_seed.items()})
+
+    def of_each_seed(self, n_seeds: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Seed by seed, the numbers in tensors [T, N] that stand where a step was `played`: [M] of each."""
+        for played, *parts in zip(*(x.chunk(n_seeds, dim=1) for x in (self.played, *tensors)), strict=True):
+            yield tuple(part[played] for part in parts)
 
 
 class Rollouts:
@@ -52,6 +60,64 @@ class Rollouts:
         steps, self.steps = self.steps, []
         columns = {name: torch.stack([torch.as_tensor(one[name]) for one in steps]) for name in steps[0]}
         return Rollout(rewards=columns.pop("reward").float(), **columns)
+
+
+LONGEST = 100_000  # steps: an episode that has not ended by then will not end
+
+
+class Episodes:
+    """Collects n_episodes whole episodes of each seed: those that began first since its last batch.
+
+    They are the policy's own, begun and ended under it. The first ones to *end* would be the short ones. What a seed's
+    other environments play meanwhile, and what is half done when its batch is whole, is in no batch.
+    """
+
+    def __init__(self, n_episodes: int, n_envs: int, n_seeds: int) -> None:
+        self.n_episodes, self.n_envs, self.n_seeds = n_episodes, n_envs, n_seeds
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is collected: fresh environments follow."""
+        self.begun = [0] * self.n_seeds
+        self.ended: list[list[list[Step]]] = [[] for _ in range(self.n_seeds)]
+        self.playing = [self._begin(i // self.n_envs) for i in range(self.n_seeds * self.n_envs)]
+
+    def _begin(self, k: int) -> list[Step] | None:
+        """An episode of seed k that is to be learned from; None where there are enough."""
+        self.begun[k] += 1
+        return [] if self.begun[k] <= self.n_episodes else None
+
+    def add(self, step: Step) -> tuple[list[int], Rollout | None]:
+        """Remember a step; which seeds' episodes have all ended now, and these: tensors [T, n_episodes a seed, ...].
+
+        A shorter episode is filled up with zeros; `played` [T, N] says which steps are its own.
+
+        Raises:
+            ValueError: where an episode does not end.
+        """
+        for i, episode in enumerate(self.playing):
+            if episode is not None:
+                episode.append(Step(*(column[i] for column in step)))
+                if len(episode) > LONGEST:
+                    came = f"an episode that has not ended after {LONGEST:,} steps"
+                    raise bad_argument("env", came, "one with a time limit (gymnasium.wrappers.TimeLimit)")
+        ends = [int(i) for i in (step.terminated | step.truncated).nonzero()[0]]
+        for i in ends:
+            if self.playing[i] is not None:
+                self.ended[i // self.n_envs].append(self.playing[i])
+        ready = [k for k, episodes in enumerate(self.ended) if len(episodes) == self.n_episodes]
+        batch = self._batch([episode for k in ready for episode in self.ended[k]]) if ready else None
+        for k in ready:
+            self.begun[k], self.ended[k] = 0, []
+        for i in ends:
+            self.playing[i] = self._begin(i // self.n_envs)
+        return ready, batch
+
+    def _batch(self, episodes: list[list[Step]]) -> Rollout:
+        columns = [[torch.from_numpy(np.array(column)) for column in zip(*steps, strict=True)] for steps in episodes]
+        fields = dict(zip(Step._fields, map(pad_sequence, zip(*columns, strict=True)), strict=True))
+        played = pad_sequence([torch.ones(len(steps), dtype=torch.bool) for steps in episodes])
+        return Rollout(rewards=fields.pop("reward").float(), played=played, **fields)
 
 
 class RolloutMemory:

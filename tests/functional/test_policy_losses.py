@@ -9,7 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlcourse.functional.policy_losses import a2c_loss, entropy, optimal_baseline, score_function_loss
+from rlcourse.functional.policy_losses import (
+    a2c_loss,
+    entropy,
+    optimal_baseline,
+    score_function_loss,
+    trajectory_optimal_baseline,
+)
 
 torch.set_num_threads(1)
 quick = settings(derandomize=True, deadline=None, max_examples=60)
@@ -107,6 +113,60 @@ def test_a_baseline_by_hand():
     # (8 + 3 * 4) / 4; no score at all: the mean return, 3; only the first counts: 7
     assert optimal_baseline(score_sq, returns).tolist() == [5, 3, 7]
     assert optimal_baseline(tensor(1e-310), tensor(-3)).item() == pytest.approx(-3)
+
+
+# trajectory_optimal_baseline
+
+
+def two_steps():
+    """Every episode of two steps with two actions each, repeated as often as it comes in 64.
+
+    Both steps have the same logits, and what the second one pays depends on both actions. Scores [64, 2, 2], returns
+    to go [64, 2].
+    """
+    p, rewards = tensor(1, 7) / 8, tensor([3, 1], [-2, 5])
+    rows = [(a, b) for a in (0, 1) for b in (0, 1) for _ in range(int(64 * p[a] * p[b]))]
+    actions = torch.tensor(rows)
+    second = rewards[actions[:, 0], actions[:, 1]]
+    first = tensor(2, 4)[actions[:, 0]]
+    return torch.eye(2, dtype=torch.float64)[actions] - p, torch.stack([first + second, second], dim=1)
+
+
+def variance_of_sums(score, returns, baseline):
+    estimate = (score * (returns.unsqueeze(-1) - baseline)).sum(1)
+    return ((estimate - estimate.mean(0)) ** 2).mean(0)
+
+
+def test_over_whole_episodes_no_constant_has_less_variance():
+    score, returns = two_steps()
+    best = trajectory_optimal_baseline(score, returns)
+    assert best.shape == (2,)
+    lowest = variance_of_sums(score, returns, best)
+    for b in torch.linspace(-6, 16, 601, dtype=torch.float64):
+        assert (variance_of_sums(score, returns, b) >= lowest - 1e-12).all()
+    step = 1e-3
+    up, down = variance_of_sums(score, returns, best + step), variance_of_sums(score, returns, best - step)
+    close(up, down, rtol=1e-9, atol=1e-12)  # the bottom of a parabola
+    # that of single steps leaves out how the two vary together: both steps have the same parameters here
+    single = optimal_baseline(score.flatten(0, 1) ** 2, returns.flatten().unsqueeze(-1).expand(-1, 2))
+    assert (variance_of_sums(score, returns, single) > 1.001 * lowest).all()
+
+
+def test_with_one_step_an_episode_or_no_shared_parameter_both_baselines_agree():
+    score, returns = bandit()
+    close(trajectory_optimal_baseline(score.unsqueeze(1), returns[:, :1]), optimal_baseline(score**2, returns))
+
+    score, returns = two_steps()
+    apart = torch.zeros(len(score), 2, 2, 2, dtype=torch.float64)  # each step has its own row of parameters
+    apart[:, 0, 0], apart[:, 1, 1] = score[:, 0], score[:, 1]
+    each = torch.stack([optimal_baseline(score[:, t] ** 2, returns[:, t, None].expand(-1, 2)) for t in (0, 1)])
+    close(trajectory_optimal_baseline(apart, returns), each)
+
+
+def test_without_any_score_the_baseline_of_episodes_is_0_and_shapes_must_fit():
+    assert trajectory_optimal_baseline(torch.zeros(3, 2, 4), torch.ones(3, 2)).tolist() == [0] * 4
+    with pytest.raises(ValueError, match=r"returns: got shape \(3,\), expected \(3, 2\), that of the steps"):
+        trajectory_optimal_baseline(torch.zeros(3, 2, 4), torch.ones(3))
 
 
 # entropy
