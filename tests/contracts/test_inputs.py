@@ -18,15 +18,15 @@ from rlcourse.contracts.inputs import (
     Tensor,
     TensorNumber,
     Transitions,
+    bad_argument,
     is_sparse,
-    wrong,
 )
 
 P = np.full((3, 2, 3), 1 / 3)
 
 
 def test_the_error_names_argument_what_came_and_what_was_expected():
-    error = wrong("gamma", "2", "a number in [0, 1]")
+    error = bad_argument("gamma", "2", "a number in [0, 1]")
     assert isinstance(error, ValueError) and str(error) == "gamma: got 2, expected a number in [0, 1]"
 
 
