@@ -1,96 +1,106 @@
 """Policies of K seeds against torch's own distributions and against autograd."""
 
-import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from rlcourse.parts.nets import generators_for
-from rlcourse.parts.policies import Categorical, Gaussian, policy_for, within
+from rlcourse.functional import policy_losses
+from rlcourse.parts.policies import Categorical, Critic, Gaussian, Policy
+from rlcourse.parts.seeds import Seeds
 
 torch.set_num_threads(1)
 close = torch.testing.assert_close
-K, N = 3, 4
-
-
-def draws(n_seeds, seed=0):
-    return [np.random.default_rng(seed + k) for k in range(n_seeds)]
+K, B = 3, 4  # seeds, and a batch of each
+VECTOR = Box(-1, 1, (2,))
 
 
 def categorical():
     torch.manual_seed(0)
-    policy, logits = Categorical(2, 3, (8,), generators_for(K, 0)), torch.randn(K, N, 3)
-    return policy, logits, torch.distributions.Categorical(logits=logits), torch.randint(3, (K, N))
+    logits = torch.randn(K * B, 3, requires_grad=True)
+    ours = Categorical(logits, policy_losses.entropy)
+    return ours, logits, torch.distributions.Categorical(logits=logits), torch.randint(3, (K * B,))
 
 
 def gaussian():
     torch.manual_seed(0)
-    policy, mean = Gaussian(2, 3, (8,), generators_for(K, 0)), torch.randn(K, N, 3)
-    with torch.no_grad():
-        policy.log_std.copy_(torch.randn(K, 1, 3) / 2)
-    normal = torch.distributions.Independent(torch.distributions.Normal(mean, policy.log_std.exp().expand_as(mean)), 1)
-    return policy, mean, normal, torch.randn(K, N, 3)
+    mean, log_std = torch.randn(K * B, 3, requires_grad=True), torch.randn(K * B, 3) / 2
+    normal = torch.distributions.Independent(torch.distributions.Normal(mean, log_std.exp()), 1)
+    return Gaussian(mean, log_std), mean, normal, torch.randn(K * B, 3)
 
 
 @pytest.mark.parametrize("make", [categorical, gaussian])
 def test_log_probabilities_and_entropies_are_those_of_torch(make):
-    policy, parameters, distribution, actions = make()
-    close(policy.log_prob(parameters, actions), distribution.log_prob(actions))
-    close(policy.entropy(parameters), distribution.entropy())
-    assert policy(torch.zeros(K, N, 2)).shape == parameters.shape
+    ours, _, theirs, actions = make()
+    close(ours.log_prob(actions), theirs.log_prob(actions))
+    close(ours.entropy(), theirs.entropy())
 
 
 @pytest.mark.parametrize("make", [categorical, gaussian])
 def test_the_squared_score_is_autograds(make):
-    policy, parameters, _, actions = make()
-    parameters.requires_grad_()
-    (gradient,) = torch.autograd.grad(policy.log_prob(parameters, actions).sum(), parameters)
-    close(policy.score_sq(parameters, actions), (gradient**2).sum(-1))
+    ours, parameters, _, actions = make()
+    (gradient,) = torch.autograd.grad(ours.log_prob(actions).sum(), parameters)
+    close(ours.score_sq(actions), (gradient**2).sum(-1))
+
+
+@pytest.mark.parametrize("actions", [Discrete(3), Box(-1, 1, (2,))], ids=["discrete", "continuous"])
+def test_a_rollout_is_its_steps_one_by_one(actions):
+    """[T, N] at once, or [N] at a time, or one seed's part: the same numbers, though seeds differ in every weight."""
+    policy, critic = Policy(VECTOR, actions, (8,), Seeds(0, K)), Critic(VECTOR, (8,), Seeds(0, K))
+    with torch.no_grad():
+        for p in policy.parameters():
+            p.add_(torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))  # also of log_std, 0 at first
+    obs = torch.randn(5, K * B, 2, generator=torch.Generator().manual_seed(0))
+    pi, values = policy(obs), critic(obs)
+    drawn = torch.stack([policy(now).sample(Seeds(0, K)("draws")) for now in obs])
+    assert drawn.shape == (5, K * B) if isinstance(actions, Discrete) else (5, K * B, 2)
+    assert values.shape == pi.log_prob(drawn).shape == pi.entropy().shape == pi.score_sq(drawn).shape == (5, K * B)
+    for t in range(5):
+        alone = policy(obs[t])
+        close(pi.log_prob(drawn)[t], alone.log_prob(drawn[t]))
+        close(pi.entropy()[t], alone.entropy())
+        close(pi.score_sq(drawn)[t], alone.score_sq(drawn[t]))
+        close(pi.mode()[t], alone.mode())
+        close(values[t], critic(obs[t]))
+    for k in range(K):
+        one = Policy(VECTOR, actions, (8,), Seeds(k, 1))
+        one.load_state_dict({name: weight[k : k + 1] for name, weight in policy.state_dict().items()})
+        mine = slice(k * B, k * B + B)
+        close(pi.log_prob(drawn)[:, mine], one(obs[:, mine]).log_prob(drawn[:, mine]))
 
 
 def test_actions_come_as_often_as_they_are_probable_and_each_seed_draws_alone():
-    policy, logits = (
-        Categorical(2, 3, (8,), generators_for(2, 0)),
-        torch.tensor([[0.0, 1.0, -torch.inf], [2.0, 0.0, 0.0]]),
-    )
-    many = logits[:, None].expand(2, 20_000, 3)
-    drawn = policy.sample(many, draws(2))
-    for k in range(2):
-        shares = drawn[k].bincount(minlength=3) / drawn.shape[1]
-        close(shares, logits[k].softmax(-1), atol=0.015, rtol=0)
-    close(drawn[1:], policy.sample(many[1:], draws(1, seed=1)))
+    logits = torch.tensor([[0.0, 1.0, -torch.inf], [2.0, 0.0, 0.0]])
+    many = logits.repeat_interleave(20_000, dim=0)
+    drawn = Categorical(many, policy_losses.entropy).sample(Seeds(0, 2)("draws"))
+    for k, part in enumerate(drawn.chunk(2)):
+        close(part.bincount(minlength=3) / len(part), logits[k].softmax(-1), atol=0.015, rtol=0)
+    alone = Categorical(many[20_000:], policy_losses.entropy).sample(Seeds(1, 1)("draws"))
+    close(drawn[20_000:], alone)
 
 
 def test_a_logit_far_below_the_others_keeps_its_log_probability():
     """softmax rounds it to 0, whose logarithm is minus infinity."""
-    policy, logits = Categorical(2, 2, (8,), generators_for(1, 0)), torch.tensor([[[0.0, -200.0]]])
-    assert policy.log_prob(logits, torch.ones(1, 1)).item() == -200
-    assert logits.softmax(-1).log()[0, 0, 1] == -torch.inf
+    logits = torch.tensor([[0.0, -200.0]])
+    assert Categorical(logits, policy_losses.entropy).log_prob(torch.ones(1)).item() == -200
+    assert logits.softmax(-1).log()[0, 1] == -torch.inf
 
 
 def test_gaussian_actions_scatter_as_they_should_and_the_mode_is_the_mean():
-    policy = Gaussian(2, 1, (8,), generators_for(1, 0), log_std=-1.0)
-    mean = torch.full((1, 50_000, 1), 2.0)
-    drawn = policy.sample(mean, draws(1))
+    mean = torch.full((50_000, 1), 2.0)
+    pi = Gaussian(mean, torch.full((50_000, 1), -1.0))
+    drawn = pi.sample(Seeds()("draws"))
     assert drawn.mean().item() == pytest.approx(2, abs=0.01)
     assert drawn.std().item() == pytest.approx(np.exp(-1), abs=0.01)
-    assert policy.mode(mean) is mean
-
-
-class Spaces(gymnasium.Env):
-    def __init__(self, observations, actions):
-        self.observation_space, self.action_space = observations, actions
-
-
-VECTOR = Box(-1, 1, (4,))
+    assert pi.mode() is mean
 
 
 def test_the_policy_suits_the_spaces():
-    assert isinstance(policy_for(Spaces(VECTOR, Discrete(2)), (8,), generators_for(1, 0)), Categorical)
-    assert isinstance(policy_for(Spaces(VECTOR, Box(-1, 1, (2,))), (8,), generators_for(1, 0)), Gaussian)
-    outside = np.array([[[-3.0, 0.5]]])
-    assert within(Box(-1, 1, (2,)), outside).tolist() == [[[-1, 0.5]]] and within(Discrete(2), outside) is outside
+    obs = np.zeros((K * B, 2), np.float32)
+    pi = Policy(VECTOR, Discrete(2), (8,), Seeds(0, K))(obs)
+    assert isinstance(pi, Categorical) and pi.logits.shape == (K * B, 2)
+    pi = Policy(VECTOR, Box(-1, 1, (5,)), (8,), Seeds(0, K))(obs)
+    assert isinstance(pi, Gaussian) and pi.mean.shape == pi.log_std.shape == (K * B, 5)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +108,13 @@ def test_the_policy_suits_the_spaces():
     [
         (Discrete(3), Discrete(2), r"observation_space: got Discrete\(3\), expected a Box of numbers \[n\]"),
         (Box(0, 1, (4, 4)), Discrete(2), "observation_space: got Box"),
-        (VECTOR, gymnasium.spaces.MultiDiscrete([2, 2]), "action_space: got MultiDiscrete"),
+        (VECTOR, MultiDiscrete([2, 2]), "action_space: got MultiDiscrete"),
+        (VECTOR, Box(-1, 1, ()), r"action_space: got Box\(-1.0, 1.0, \(\), float32\)"),
     ],
 )
 def test_other_spaces_are_named(observations, actions, says):
     with pytest.raises(ValueError, match=says):
-        policy_for(Spaces(observations, actions), (8,), generators_for(1, 0))
+        Policy(observations, actions, (8,), Seeds())
 
 
 def test_an_entropy_of_ones_own_sees_no_seeds():
@@ -113,7 +124,8 @@ def test_an_entropy_of_ones_own_sees_no_seeds():
         seen.append(tuple(logits.shape))
         return torch.stack([-(row.softmax(0) * row.log_softmax(0)).sum() for row in logits])
 
-    policy = Categorical(2, 3, (8,), generators_for(K, 0), entropy=mine)
-    logits = torch.randn(K, N, 3)
-    close(policy.entropy(logits), torch.distributions.Categorical(logits=logits).entropy())
-    assert seen == [(K * N, 3)]
+    pi = Policy(VECTOR, Discrete(3), (8,), Seeds(0, K), mine)(torch.randn(5, K * B, 2))
+    close(pi.entropy(), torch.distributions.Categorical(logits=pi.logits).entropy())
+    assert seen == [(5 * K * B, 3)]
+    with pytest.raises(ValueError, match="entropy: got a function, expected none"):
+        Policy(VECTOR, Box(-1, 1, (2,)), (8,), Seeds(), mine)
