@@ -181,26 +181,13 @@ def test_a_students_vtrace_drives_it_to_the_same_weights():
         torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("replay", [0, 1])
-def test_seed_3_of_4_is_that_seed_alone(replay):
-    config = dataclasses.replace(SMALL, n_envs=2, lag=2, replay=replay)
+def test_seed_3_of_4_is_that_seed_alone_with_what_it_replays():
+    config = dataclasses.replace(SMALL, n_envs=2, lag=2, replay=1)
     many, alone = (Impala(lambda: Probe("both matter"), n, seed, config) for n, seed in ((4, 0), (1, 3)))
     train(many, steps=400, evaluations=0)
     train(alone, steps=400, evaluations=0)
     for a, b in zip(parameters(many), parameters(alone), strict=True):
         torch.testing.assert_close(a[3], b[0], atol=1e-4, rtol=0)
-
-
-class Breaks(Probe):
-    def step(self, action):
-        obs, _, *rest = super().step(action)
-        return obs, float("nan"), *rest
-
-
-def test_a_loss_that_is_nan_stops_with_the_step():
-    learner = Impala(lambda: Breaks("constant reward"), 1, 0, SMALL)
-    with pytest.raises(FloatingPointError, match=r"NaN or infinite at step \d+: look at the rewards"):
-        train(learner, steps=1000, evaluations=0)
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["targets", "advantages"])
