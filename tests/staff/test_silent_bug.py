@@ -40,22 +40,25 @@ def test_the_silent_bug_of_ps2_gives_every_state_the_same_value():
     assert set(data["shows"]) == {"return", "level", "spread"}
     assert all(curves.shape == (8, n) for agent in ("correct", "faulty") for curves in data[agent].values())
     correct, faulty = ({name: curves[:, -1] for name, curves in data[agent].items()} for agent in ("correct", "faulty"))
-    assert (faulty["spread"] < 0.05 * correct["spread"].min()).all()
+    # Of 40 seeds the faulty ones spread by 0.16 at most and the right ones by 0.93 at least; 2 faulty ones reach 50.
+    assert (faulty["spread"] < 0.2 * correct["spread"].min()).all()
+    assert np.median(faulty["spread"]) < 0.02 * np.median(correct["spread"])
     assert abs(np.median(faulty["level"]) - np.median(correct["level"])) < 10, "the level alone looks right"
     assert (faulty["level"] > 20).all() and (faulty["level"] < 1 / (1 - data["config"]["gamma"])).all()
-    assert np.median(correct["return"]) > 100 and (faulty["return"] < 50).all()
+    assert np.median(correct["return"]) > 100 and np.median(faulty["return"]) < 25
+    assert (faulty["return"] < 50).sum() >= 7
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
-    [{"gamma": 0.0}, {"target_every": 10**9}, {"epsilon": (1.0, 1.0)}, {"gamma": 1.0}],
+    [{"gamma": 0.0}, {"steps_per_copy": 10**9}, {"epsilon_end": 1.0}, {"gamma": 1.0}],
     ids=["gamma 0", "never copied", "explores for ever", "gamma 1"],
 )
 def test_no_other_answer_of_ps2_has_one_value_at_that_level(fault):
     curves = ps2.dqn_curves(n_seeds=2, evaluations=1, **fault)
     level, spread = curves["level"][:, -1], curves["spread"][:, -1]
-    assert not ((spread < 0.1) & (level > 20) & (level < 50)).any()
+    assert not ((spread < 0.2) & (level > 20) & (level < 50)).any()
 
 
 def test_the_fault_of_ps3_counts_the_episodes_of_a_batch_as_one():

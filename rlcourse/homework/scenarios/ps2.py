@@ -1,20 +1,20 @@
 """The scenarios of problem set 2: gradients of a student's functions, and DQN driven by them. See __init__.py.
 
-DQN's target network is copied whole here, so that nothing but the functions handed in is needed.
+The target network is copied whole, so that nothing but the functions handed in is needed.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from numpy import ndarray
-from torch import Tensor, nn
+from torch import Tensor
 
-from rlcourse.agents.dqn import DQN, Config
-from rlcourse.homework.scenarios import in_tensors, scenario
+from rlcourse.agents.rainbow import Config, Rainbow
+from rlcourse.homework.scenarios import scenario
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.probes import Probe
 
@@ -27,18 +27,25 @@ _PROBE = Config(
     gamma=0.5,
     batch_size=16,
     capacity=500,
-    target_every=20,
+    steps_per_copy=20,
+    double=False,
+    dueling=False,
+    prioritized=False,
+    n_step=1,
+    distributional=False,
+    noisy=False,
 )
 PROBES: dict[str, tuple[str, bool, dict[str, Any]]] = {  # kind of world; whether cut off, not over; what is on
     "plain": ("reward by observation", False, {}),
     "double": ("two steps", False, {"double": True}),
-    "three steps": ("two steps", False, {"n_steps": 3}),
-    "cut off": ("constant reward", True, {"n_steps": 3, "total_steps": 800}),
+    "three steps": ("two steps", False, {"n_step": 3}),
+    "cut off": ("constant reward", True, {"n_step": 3, "total_steps": 800}),
     "dueling": ("both matter", False, {"dueling": True}),
     "prioritised": ("both matter", False, {"prioritized": True}),
 }
 CART_POLE = Config(
     total_steps=32_000,
+    n_envs=8,
     warm_up=1_000,
     hidden=(64, 64),
     learning_rate=2.5e-3,
@@ -46,12 +53,10 @@ CART_POLE = Config(
     gamma=0.98,
     batch_size=32,
     capacity=32_000,
-    every=24,
-    target_every=240,
-    n_steps=3,
-    double=True,
-    dueling=True,
-    prioritized=True,
+    steps_per_update=24,
+    steps_per_copy=240,
+    distributional=False,
+    noisy=False,
 )
 CART_POLE_RETURN = 50.0  # what a seed has to reach; a random policy gets about 22, 500 is the most there is
 
@@ -72,55 +77,48 @@ def gradient(function: Callable, which: int, *arguments: Any) -> Tensor:
     return torch.zeros_like(given[which]) if given[which].grad is None else given[which].grad
 
 
-def _copy_whole(target: nn.Module, online: nn.Module, tau: float) -> None:
-    target.load_state_dict(online.state_dict())
+TRICKS = ("double_q_target", "huber_loss", "dueling_q", "n_step_returns", "priority", "importance_weights")
 
 
-def _equations(
-    double_q_target: Callable,
-    huber_loss: Callable,
-    dueling_q: Callable,
-    n_step_returns: Callable,
-    priority: Callable,
-    importance_weights: Callable,
-) -> dict[str, Callable]:
-    return {
-        "double_q_target": in_tensors(double_q_target),
-        "huber_loss": huber_loss,
-        "dueling_q": dueling_q,
-        "n_step_returns": in_tensors(n_step_returns),
-        "priority": in_tensors(priority),
-        "importance_weights": in_tensors(importance_weights),
-        "polyak_update": _copy_whole,
+def _called(config: Config, equations: dict[str, Callable]) -> dict[str, Callable]:
+    """Those of the equations that an agent of these settings calls."""
+    off = {
+        "q_target": config.double,
+        "double_q_target": not config.double,
+        "dueling_q": not config.dueling,
+        "n_step_returns": config.n_step == 1,
+        "priority": not config.prioritized,
+        "importance_weights": not config.prioritized,
     }
+    return {name: function for name, function in equations.items() if not off.get(name)}
 
 
 @scenario
-def solve_probes(q_target: Callable, *others: Callable, seed: int = 0) -> dict[str, ndarray]:
+def solve_probes(q_target: Callable, *tricks: Callable, seed: int = 0) -> dict[str, ndarray]:
     """DQN in worlds so small that their values are known: Q [3 seeds, 3 observations -1, 0, 1, 2 actions] by name.
 
-    others: double_q_target, huber_loss, dueling_q, n_step_returns, priority, importance_weights.
+    tricks: the functions that TRICKS names.
     """
-    equations = _equations(*others) | {"q_target": in_tensors(q_target)}
-    observations = np.tile(np.array([[-1.0], [0.0], [1.0]]), (3, 1, 1))
+    equations = {"q_target": q_target, **dict(zip(TRICKS, tricks, strict=True))}
+    observations = np.tile(np.array([[-1.0], [0.0], [1.0]]), (3, 1))
     values = {}
-    for name, (kind, truncates, tricks) in PROBES.items():
-        config = replace(_PROBE, **tricks)
-        agent = DQN(Probe(kind), 3, seed, config, **equations)
-        train(agent, lambda kind=kind, cut=truncates: Probe(kind, cut), config.total_steps, evaluations=0, seed=seed)
+    for name, (kind, truncates, switches) in PROBES.items():
+        config = replace(_PROBE, **switches)
+        agent = Rainbow(partial(Probe, kind, truncates), 3, seed, config, **_called(config, equations))
+        train(agent, evaluations=0)
         with torch.no_grad():
-            values[name] = agent.q(agent.online, observations).numpy()
+            values[name] = agent.online(observations).view(3, 3, 2).numpy()
     return values
 
 
 @scenario
-def learn_cart_pole(*functions: Callable, seed: int = 0) -> dict[str, ndarray]:
+def learn_cart_pole(*tricks: Callable, seed: int = 0) -> dict[str, ndarray]:
     """DQN on CartPole-v1, eight seeds side by side: the weights [8, ...] of their networks by name.
 
-    functions: double_q_target, huber_loss, dueling_q, n_step_returns, priority, importance_weights.
+    tricks: the functions that TRICKS names.
     """
-    agent = DQN(gymnasium.make("CartPole-v1"), 8, seed, CART_POLE, **_equations(*functions))
-    train(agent, "CartPole-v1", CART_POLE.total_steps, per_seed=8, evaluations=0, seed=seed)
+    agent = Rainbow("CartPole-v1", 8, seed, CART_POLE, **dict(zip(TRICKS, tricks, strict=True)))
+    train(agent, evaluations=0)
     return {name: weight.numpy() for name, weight in agent.online.state_dict().items()}
 
 
@@ -130,6 +128,6 @@ def cart_pole_returns(weights: dict[str, ndarray], dueling_q: Callable, episodes
     Raises:
         RuntimeError: where the weights are not those of eight such networks.
     """
-    agent = DQN(gymnasium.make("CartPole-v1"), 8, 0, CART_POLE, dueling_q=dueling_q)
+    agent = Rainbow("CartPole-v1", 8, seed, CART_POLE, dueling_q=dueling_q)
     agent.online.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
-    return evaluate(agent, "CartPole-v1", episodes, seed)
+    return evaluate(agent, episodes=episodes)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from numpy import ndarray
 
-from rlcourse.agents.dqn import DQN, Config
+from rlcourse.agents.rainbow import Config, Rainbow
 from rlcourse.functional import targets
 from rlcourse.staff.silent_bug.common import about, rounded
 from rlcourse.training.loop import train
@@ -39,19 +38,18 @@ def dqn_curves(n_seeds: int = 8, evaluations: int = 16, **changes: Any) -> dict[
     """What DQN does on CartPole, and what it believes; changes: of its config or its equations."""
     config = dqn_config(**{name: value for name, value in changes.items() if not callable(value)})
     equations = {name: value for name, value in changes.items() if callable(value)}
-    agent = DQN(gymnasium.make("CartPole-v1"), n_seeds, 0, config, **equations)
+    agent = Rainbow("CartPole-v1", n_seeds, 0, config, **equations)
     level, spread = [], []
 
     @torch.no_grad()
     def look(steps: int) -> None:
         newest = (agent.buffer.added - 1 - np.arange(500)) % agent.buffer.capacity
-        best = agent.q(agent.online, agent.buffer.columns["obs"][:, newest]).amax(-1)
+        seen = agent.buffer.columns["obs"][:, newest]  # [K, 500, 4]
+        best = agent.online(seen.reshape(-1, 4)).amax(-1).view(n_seeds, -1)
         level.append(best.mean(1).numpy())
         spread.append(best.std(1).numpy())
 
-    run = train(
-        agent, "CartPole-v1", config.total_steps, per_seed=8, evaluations=evaluations, episodes=4, after=look, seed=0
-    )
+    run = train(agent, evaluations=evaluations, episodes=4, after=look)
     curves = {"return": run.returns, "level": np.array(level).T, "spread": np.array(spread).T}
     return {"steps": run.steps} | curves
 
@@ -59,17 +57,18 @@ def dqn_curves(n_seeds: int = 8, evaluations: int = 16, **changes: Any) -> dict[
 def dqn_config(**changes: Any) -> Config:
     plain = {
         "total_steps": 32_000,
+        "n_envs": 8,
         "warm_up": 1_000,
         "hidden": (64, 64),
         "learning_rate": 2e-3,
         "anneal": True,
         "gamma": 0.98,
         "capacity": 32_000,
-        "every": 16,
-        "target_every": 160,
-        "n_steps": 3,
-        "double": True,
-        "dueling": True,
+        "steps_per_update": 16,
+        "steps_per_copy": 160,
+        "prioritized": False,
+        "distributional": False,
+        "noisy": False,
     }
     return Config(**plain | changes)
 
@@ -84,6 +83,6 @@ def record() -> dict[str, Any]:
         "level": "max_a Q: mean over 500 states",
         "spread": "max_a Q: standard deviation over them",
     }
-    return about("ps2", {"world": "CartPole-v1", "per_seed": 8, **asdict(dqn_config())}, shows) | rounded(
+    return about("ps2", {"world": "CartPole-v1", **asdict(dqn_config())}, shows) | rounded(
         dqn_curves(), dqn_curves(**square_of_errors(8))
     )
