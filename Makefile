@@ -27,7 +27,7 @@ test test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-processors test-oldest test-gymnasium quick notebooks lint exercises tour benchmarks clean
+.PHONY: help lab test test-all test-processors test-oldest test-gymnasium quick notebooks lint exercises tour benchmarks record table clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,12 @@ tour: .venv/course.stamp ## the whole path once: train, release, grade a small c
 
 benchmarks: .venv/dev.stamp ## time the library beside its peers; prints tables
 	@set -e; for file in tabular sumtree; do $(BIN)/python benchmarks/$$file.py; done
+
+record: .venv/dev.stamp ## list the recordings in results/ with their minutes, run what is missing (or ONLY=a2c_cartpole)
+	$(BIN)/python recordings/runs.py $(ONLY)
+
+table: .venv/dev.stamp ## write results/README.md, and the README's table, from the records
+	$(BIN)/python recordings/table.py
 
 clean: ## remove .venv and everything built
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

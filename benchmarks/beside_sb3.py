@@ -5,36 +5,34 @@
     .venv/bin/python benchmarks/beside_sb3.py a2c    # InvertedPendulum-v5, a Gaussian policy, 200,000 steps: longer
 
 Both get the same steps a seed, one thread, and are judged by the greedy policy's mean return over 20 episodes at the
-end, in environments of their own. Ours is `rlcourse run` (the command is printed); seeds of either that are recorded
-under results/ are not run again.
+end, in environments of their own. Ours is a recording of recordings/runs.py; seeds of either that are recorded under
+results/ are not run again.
 """
 
-import csv
-import json
-import platform
-import shlex
+import argparse
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from rlcourse.records.record import Record
 from rlcourse.records.stats import bootstrap_interval, interquartile_mean
 
-SEEDS, EPISODES = 10, 20
-RESULTS = Path(__file__).parents[1] / "results"
+EPISODES = 20
+ROOT = Path(__file__).parents[1]
 
 
 class Pair(NamedTuple):
-    """A world, how `rlcourse run` learns it, and the settings of RL Zoo's hyperparams/*.yml."""
+    """A world, the record of ours, and the peer's settings in RL Zoo's hyperparams/*.yml."""
 
     env: str
     steps: int
     ours: str
+    peer: str
     zoo: dict
     normalize: bool = False  # of the peer: observations and rewards scaled by their running moments
 
@@ -43,8 +41,8 @@ PAIRS = {
     "dqn": Pair(
         "CartPole-v1",
         50_000,
-        "--set double=True --set prioritized=True --set n_steps=3 --set tau=0.01 --set anneal=True "
-        '--set batch_size=128 --set every=2 --set "hidden=(64,64)"',
+        "dqn_cartpole",
+        "sb3_dqn_cartpole",
         {
             "learning_rate": 2.3e-3,
             "batch_size": 64,
@@ -62,14 +60,15 @@ PAIRS = {
     "a2c": Pair(  # RL Zoo's settings of MuJoCo's worlds are Stable-Baselines3's defaults, on scaled numbers
         "InvertedPendulum-v5",
         200_000,
-        "--set n_steps=8 --set learning_rate=3e-3 --set entropy_coef=0.0 --set clip=None",
+        "a2c_inverted_pendulum",
+        "sb3_a2c_inverted_pendulum",
         {"gamma": 0.99},
         normalize=True,
     ),
 }
 
 
-def train_peer(name: str, seed: int) -> tuple[float, float]:
+def train_peer(name: str, seed: int, steps: int) -> tuple[float, float]:
     """Stable-Baselines3's agent: the final return, and the CPU seconds of training."""
     import stable_baselines3
     from stable_baselines3.common.env_util import make_vec_env
@@ -84,63 +83,50 @@ def train_peer(name: str, seed: int) -> tuple[float, float]:
         judged.obs_rms = env.obs_rms
     kind = getattr(stable_baselines3, name.upper())
     model = kind("MlpPolicy", env, seed=seed, device="cpu", **pair.zoo)
-    model.learn(pair.steps)
+    model.learn(steps)
     cpu = time.process_time() - began
     return float(evaluate_policy(model, judged, EPISODES, deterministic=True, warn=False)[0]), cpu
 
 
-def run_peer(name: str) -> tuple[np.ndarray, float]:
-    """All seeds of the peer, each written down as it ends; their final returns, and the CPU seconds of all."""
-    pair = PAIRS[name]
-    folder = RESULTS / f"sb3-{name}-{pair.env}"
-    folder.mkdir(parents=True, exist_ok=True)
-    versions = {package: version(package) for package in ("stable-baselines3", "torch", "gymnasium", "numpy")}
-    how = {"steps": pair.steps, "episodes": EPISODES, "normalize": pair.normalize}
-    record = {
-        "command": f"python benchmarks/beside_sb3.py {name}",
-        "config": how | pair.zoo,
-        "seeds": list(range(SEEDS)),
-        "versions": {"python": platform.python_version(), **versions},
-    }
-    (folder / "config.json").write_text(json.dumps(record, indent=1) + "\n")
-    rows = []
-    for seed in range(SEEDS):
-        path = folder / f"seed-{seed:04}.csv"
-        if not path.exists():
-            final, cpu = train_peer(name, seed)
-            path.write_text(f"step,return,cpu_seconds\n{pair.steps},{final:.4f},{cpu:.1f}\n")
-        with open(path) as file:
-            rows.append(next(csv.DictReader(file)))
-        print(f"Stable-Baselines3, seed {seed}: {float(rows[-1]['return']):.1f}", flush=True)
-    return np.array([float(row["return"]) for row in rows]), sum(float(row["cpu_seconds"]) for row in rows)
+def peer(name: str, options: argparse.Namespace) -> Record:
+    """All seeds of the peer, each written down as it ends."""
+    pair, library = PAIRS[name], "stable-baselines3"
+    said = {"agent": f"sb3_{name}", "env": pair.env, "normalize": pair.normalize}
+    said |= {"steps": options.steps or pair.steps, "episodes": EPISODES, **pair.zoo}
+    record = Record.open(options.out / pair.peer, said, library=library)
+    for seed in record.missing(range(options.seeds)):
+        final, cpu = train_peer(name, seed, said["steps"])
+        table = {"step": [said["steps"]], "return": [final]}
+        command = f"python benchmarks/beside_sb3.py {name}"
+        record.write(seed, table, command=command, seconds=cpu, packages=[library])
+        print(f"Stable-Baselines3, seed {seed}: {final:.1f}", flush=True)
+    return record
 
 
-def run_ours(name: str) -> tuple[np.ndarray, float]:
-    """All seeds of ours side by side; their final returns, and the CPU seconds of all, evaluations included."""
-    pair = PAIRS[name]
-    ours = f"rlcourse run {name} --env {pair.env} --seeds {SEEDS} --steps {pair.steps} --evaluations 10 {pair.ours}"
-    print(ours, flush=True)
-    command = [sys.executable, "-m", "rlcourse.cli", *shlex.split(ours)[1:]]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=RESULTS.parent).stdout
-    folder = RESULTS.parent / printed.splitlines()[-1].split(": config.json")[0]
-    tables = [np.loadtxt(folder / f"seed-{seed:04}.csv", delimiter=",", skiprows=1) for seed in range(SEEDS)]
-    cpu = np.loadtxt(folder / "cpu.csv", delimiter=",", ndmin=2)[:, 2].sum()
-    return np.array([table[-1, 1] for table in tables]), float(cpu)
+def ours(name: str, options: argparse.Namespace) -> Record:
+    """All seeds of ours side by side; the CPU seconds count evaluations, too."""
+    added = ["--out", str(options.out.resolve()), "--seeds", str(options.seeds)]
+    added += ["--steps", str(options.steps)] if options.steps else []
+    command = [sys.executable, "recordings/runs.py", PAIRS[name].ours, "--", *added]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return Record(options.out / PAIRS[name].ours)
 
 
 def main() -> None:
-    if sys.argv[1:] not in [[name] for name in PAIRS]:
-        raise SystemExit(f"got {' '.join(sys.argv[1:]) or 'nothing'}, expected one of {', '.join(PAIRS)}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pair", choices=PAIRS)
+    parser.add_argument("--out", type=Path, default=ROOT / "results", help="where records lie (default results/)")
+    parser.add_argument("--seeds", type=int, default=10, help="default 10")
+    parser.add_argument("--steps", type=int, help="default: the pair's")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    for name, (final, cpu) in {
-        "rlcourse": run_ours(sys.argv[1]),
-        "Stable-Baselines3": run_peer(sys.argv[1]),
-    }.items():
+    for who, record in {"rlcourse": ours(options.pair, options), "sb3": peer(options.pair, options)}.items():
+        final = record["return"][:, -1]
         low, high = bootstrap_interval(final)
-        reached = f"{(final >= 475).sum()} of {len(final)} seeds at 475, " if sys.argv[1] == "dqn" else ""
+        reached = f"{(final >= 475).sum()} of {len(final)} seeds at 475, " if options.pair == "dqn" else ""
         print(
-            f"{name:18} interquartile mean {interquartile_mean(final):.0f} [{low:.0f}, {high:.0f}], {reached}"
-            f"all {np.sort(final).round().astype(int).tolist()}, {cpu:.0f} CPU s"
+            f"{who:9} interquartile mean {interquartile_mean(final):.0f} [{low:.0f}, {high:.0f}], {reached}"
+            f"all {np.sort(final).round().astype(int).tolist()}, {record.seconds.sum():.0f} CPU s"
         )
 
 

@@ -30,6 +30,8 @@ def bootstrap_interval(x: ndarray, level: float = 0.95, n: int = 2000, seed: int
     """How far the interquartile mean would scatter with other seeds: the percentile bootstrap.
 
     Whole seeds are drawn with replacement, the same ones in every column, since a seed's learning curve is one draw.
+    Of few seeds a 95 % interval covers less than it says: with normal results 75 % with 3 seeds, 90 % with 5, 93 % with
+    10, in 2,000 experiments each.
 
     Args:
         x: one result a seed, [K, ...].
