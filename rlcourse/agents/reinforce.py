@@ -1,6 +1,6 @@
-"""REINFORCE with the baselines of lecture 07.
+"""REINFORCE with the baselines of lecture 07; a batch holds whole episodes of the seeds that are ready, one a column.
 
-Source: Williams (1992). A batch holds whole episodes of the seeds that are ready, one a column; it reads as for one.
+Source: Williams (1992).
 """
 
 from collections.abc import Callable
@@ -48,8 +48,8 @@ class Config(Settings):
 class Reinforce(Agent):
     """REINFORCE; env, n_seeds, seed and config as in Agent.
 
-    An update learns from n_episodes that the policy began and ended since the last one (parts/rollouts.py). What other
-    environments of the seed play meanwhile is counted only: half of all steps with 4 of them and 4 episodes (CartPole).
+    An update learns from the first n_episodes that its policy began. What a seed's other environments play until these
+    have ended, and what is half done by then, is counted only: with 4 of each, half of all steps (on CartPole).
 
     Args:
         discounted_returns, score_function_loss, optimal_baseline, entropy: the equations, a student's or the library's.
@@ -76,8 +76,7 @@ class Reinforce(Agent):
         self.greedy_network, self.exploration = self.policy, self.seeds("exploration")
         self.adam = Adam(self.policy, seeds=self.seeds, config=config)
         if config.baseline == "value":
-            self.critic = Critic(self.observation_space, config.hidden, self.seeds)
-            rate = config.value_learning_rate
+            self.critic, rate = Critic(self.observation_space, config.hidden, self.seeds), config.value_learning_rate
             self.critic_adam = Adam(self.critic, seeds=self.seeds, config=config, learning_rate=rate)
         self.episodes, self.average = Episodes(config.n_episodes, config.n_envs, n_seeds), torch.zeros(n_seeds)
 
@@ -96,8 +95,7 @@ class Reinforce(Agent):
 
     def observe(self, step: Step) -> None:
         """Remember a step; seeds that have n_episodes whole episodes learn from them, then forget them."""
-        ready, episodes = self.episodes.add(step)
-        if ready:
+        for ready, episodes in self.episodes.add(step):
             self.learn(ready, episodes)
 
     def learn(self, ready: list[int], episodes: Rollout) -> None:
@@ -106,8 +104,8 @@ class Reinforce(Agent):
         pi = self.policy(episodes.obs, only=ready)
         log_prob, entropy = pi.log_prob(episodes.action), pi.entropy()
         if config.baseline == "value":  # a truncated episode would have gone on: V stands for the rest
-            values = self.critic(episodes.obs, only=ready)
-            rewards = rewards + config.gamma * episodes.truncated * self.critic(episodes.next_obs, only=ready).detach()
+            values, beyond = self.critic(episodes.obs, only=ready), self.critic(episodes.next_obs, only=ready).detach()
+            rewards = rewards + config.gamma * episodes.truncated * beyond
         to_go = self.discounted_returns(rewards, config.gamma)
         same_shape(rewards=rewards, discounted_returns=to_go, log_prob=log_prob, entropy=entropy)
         G = to_go if config.reward_to_go else to_go[:1].expand_as(to_go)
@@ -123,12 +121,10 @@ class Reinforce(Agent):
 
     def constants(self, ready: list[int], episodes: Rollout, G: Tensor, pi: Categorical | Gaussian) -> Tensor:
         """Baselines that are one number for each seed's batch, as [N]."""
-        R, b = len(ready), torch.zeros(len(ready))
-        if self.config.baseline == "optimal":  # it sees the batch's own returns
-            score_sq = pi.score_sq(episodes.action)
-            b = torch.stack([self.optimal_baseline(*own) for own in episodes.of_each_seed(R, score_sq, G)])
+        R, b = len(ready), self.average[ready]
         if self.config.baseline == "average":  # of earlier updates, later ones counting more
-            b = self.average[ready]
-            self.average[ready] = b.lerp(torch.stack([own.mean() for (own,) in episodes.of_each_seed(R, G)]), 0.1)
+            self.average[ready] = b.lerp(torch.stack([own.mean() for (own,) in episodes.by_seed(R, G)]), 0.1)
+        if self.config.baseline == "optimal":  # it sees the batch's own returns
+            b = torch.stack([self.optimal_baseline(*x) for x in episodes.by_seed(R, pi.score_sq(episodes.action), G)])
         same_shape(seeds=torch.tensor(ready), optimal_baseline=b)
         return b.repeat_interleave(self.config.n_episodes)

@@ -48,6 +48,13 @@ class SideBySide(nn.Module):
         y = net(x.reshape(T, K, B, *shape).transpose(0, 1).flatten(1, 2))
         return y.unflatten(1, (T, B)).transpose(0, 1).reshape(*lead, *y.shape[2:])
 
+    def write(self, rows: int | slice, parameters: Tensor) -> None:
+        """Give the networks in these rows their parameters, all of them in one vector [..., D]."""
+        sizes = [p[0].numel() for p in self.parameters()]
+        with torch.no_grad():
+            for p, part in zip(self.parameters(), parameters.split(sizes, dim=-1), strict=True):
+                p[rows] = part.view(p[rows].shape)
+
     def _of(self, seeds: Sequence[int]) -> Callable[[Tensor], Tensor]:
         """The network with the parameters of these seeds alone."""
         rows = {name: p[list(seeds)] for name, p in self.net.named_parameters()}

@@ -30,7 +30,7 @@ class Rollout(SimpleNamespace):
         for rows in torch.from_numpy(chance.orders(self.rewards.numel() // K)).chunk(parts, dim=1):
             yield SimpleNamespace(**{name: x[seeds, rows].flatten(0, 1) for name, x in by_seed.items()})
 
-    def of_each_seed(self, n_seeds: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    def by_seed(self, n_seeds: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Seed by seed, the numbers in tensors [T, N] that stand where a step was `played`: [M] of each."""
         for played, *parts in zip(*(x.chunk(n_seeds, dim=1) for x in (self.played, *tensors)), strict=True):
             yield tuple(part[played] for part in parts)
@@ -87,10 +87,11 @@ class Episodes:
         self.begun[k] += 1
         return [] if self.begun[k] <= self.n_episodes else None
 
-    def add(self, step: Step) -> tuple[list[int], Rollout | None]:
-        """Remember a step; which seeds' episodes have all ended now, and these: tensors [T, n_episodes a seed, ...].
+    def add(self, step: Step) -> list[tuple[list[int], Rollout]]:
+        """Remember a step. Where the last episode of seeds ended with it: these seeds, and their batch.
 
-        A shorter episode is filled up with zeros; `played` [T, N] says which steps are its own.
+        The batch is tensors [T, n_episodes a seed, ...], an episode a column. A shorter one is filled up with zeros;
+        `played` [T, N] says which steps are its own.
 
         Raises:
             ValueError: where an episode does not end.
@@ -106,12 +107,12 @@ class Episodes:
             if self.playing[i] is not None:
                 self.ended[i // self.n_envs].append(self.playing[i])
         ready = [k for k, episodes in enumerate(self.ended) if len(episodes) == self.n_episodes]
-        batch = self._batch([episode for k in ready for episode in self.ended[k]]) if ready else None
+        batches = [(ready, self._batch([episode for k in ready for episode in self.ended[k]]))] if ready else []
         for k in ready:
             self.begun[k], self.ended[k] = 0, []
         for i in ends:
             self.playing[i] = self._begin(i // self.n_envs)
-        return ready, batch
+        return batches
 
     def _batch(self, episodes: list[list[Step]]) -> Rollout:
         columns = [[torch.from_numpy(np.array(column)) for column in zip(*steps, strict=True)] for steps in episodes]

@@ -210,7 +210,8 @@ def test_it_learns_from_whole_episodes_of_the_policy_as_it_is_and_not_from_the_s
     collected = rollouts.Episodes(n_episodes, n_envs, 2)
     envs, last, lengths = Envs(Lengths, range(2 * n_envs)), [0, 0], []
     for tick in range(1, 12_001):
-        ready, episodes = collected.add(envs.step(np.zeros(2 * n_envs, int)))
+        batches = collected.add(envs.step(np.zeros(2 * n_envs, int)))
+        ready, episodes = batches[0] if batches else ([], None)
         for row, k in enumerate(ready):
             mine = slice(row * n_episodes, (row + 1) * n_episodes)
             played = episodes.played[:, mine]
@@ -228,9 +229,10 @@ def test_to_begin_drops_what_is_half_done():
     for _ in range(3):
         collected.add(envs.step(np.zeros(1, int)))
     collected.forget()
-    envs, episodes = Envs(Lengths, [1]), None
-    while episodes is None:
-        _, episodes = collected.add(envs.step(np.zeros(1, int)))
+    envs, batches = Envs(Lengths, [1]), []
+    while not batches:
+        batches = collected.add(envs.step(np.zeros(1, int)))
+    [(_, episodes)] = batches
     assert episodes.obs[0, 0, 0] == 0 and episodes.rewards.sum() == envs._envs[0].taken
 
 

@@ -14,13 +14,14 @@ from torch import Tensor
 from rlcourse.contracts.graded import equation
 from rlcourse.contracts.inputs import Scalar, bad_argument
 from rlcourse.functional import search
+from rlcourse.parts.seeds import Seeds
 from rlcourse.worlds.mdp import MDP, Outcomes
 from rlcourse.worlds.walks import pick
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What the search over a table found: the last policy, that of each generation, and its sessions' returns."""
+class TabularSearch:
+    """What a search over a table found: the last policy, those of all generations, and their episodes' returns."""
 
     pi: ndarray  # [S, A]
     policies: ndarray  # [G + 1, S, A], the first one is uniform
@@ -32,7 +33,7 @@ def tabular_cem(
     generations: int,
     *,
     gamma: float = 1.0,
-    n_sessions: int = 200,
+    n_episodes: int = 200,
     fraction: float = 0.2,
     smoothing: float = 0.1,
     step_size: float = 0.7,
@@ -40,8 +41,8 @@ def tabular_cem(
     per_state: bool = False,
     seed: int = 0,
     elite_mask: Callable[[Tensor, float], Tensor] = search.elite_mask,
-) -> Searched:
-    r"""The cross-entropy method over sessions: do more often what was done in the best ones.
+) -> TabularSearch:
+    r"""The cross-entropy method over episodes: do more often what was done in the best ones.
 
     .. math:: \pi(a \mid s) \leftarrow (1 - \alpha) \pi(a \mid s)
         + \alpha \frac{n(s, a) + \epsilon}{n(s) + \epsilon |A|}
@@ -51,36 +52,36 @@ def tabular_cem(
     Args:
         mdp: where to play.
         generations: how many.
-        gamma: discount of a session's return.
-        n_sessions: sessions of a generation.
+        gamma: discount of an episode's return.
+        n_episodes: episodes of a generation.
         fraction: of them that are the elite.
         smoothing: epsilon, so that no action dies out.
         step_size: alpha.
-        max_steps: when a session is cut.
-        per_state: choose the elite among the visits of each state, by what came after them, not among whole sessions.
+        max_steps: after which an episode is cut.
+        per_state: choose the elite among the visits of each state, by what came after them, not among whole episodes.
         seed: of everything random.
         elite_mask: the equation, a student's or the library's.
 
     Raises:
         ValueError: where a number makes no sense.
     """
-    for name, value in {"generations": generations, "n_sessions": n_sessions, "max_steps": max_steps}.items():
+    for name, value in {"generations": generations, "n_episodes": n_episodes, "max_steps": max_steps}.items():
         Scalar(1, whole=True).check(name, value, {})
     for name, value in {"gamma": gamma, "fraction": fraction, "step_size": step_size}.items():
         Scalar(0, 1).check(name, value, {})
     Scalar(0).check("smoothing", smoothing, {})
-    rng, outcomes, elite_mask = np.random.default_rng(seed), Outcomes.of(mdp), equation(elite_mask)
+    [rng], outcomes, elite_mask = Seeds(seed)("episodes"), Outcomes.of(mdp), equation(elite_mask)
     pi = np.full(mdp.R.shape, 1 / mdp.n_actions)
     policies, returns = [pi], []
     for _ in range(generations):
-        s, a, to_go, played = sessions(mdp, outcomes, pi, n_sessions, gamma, max_steps, rng)
+        s, a, to_go, played = play(mdp, outcomes, pi, n_episodes, gamma, max_steps, rng)
         if per_state:
             best = np.zeros(played.shape, bool)
             for state in np.unique(s[played]):
                 here = played & (s == state)
-                best[here] = chosen(elite_mask, to_go[here], fraction)
+                best[here] = best_of(elite_mask, to_go[here], fraction)
         else:
-            best = played & chosen(elite_mask, to_go[0], fraction)
+            best = played & best_of(elite_mask, to_go[0], fraction)
         counts = np.zeros(pi.shape)
         np.add.at(counts, (s[best], a[best]), 1)
         seen = counts.any(axis=1)
@@ -89,10 +90,10 @@ def tabular_cem(
         pi[seen] += step_size * (counts[seen] / counts[seen].sum(axis=1, keepdims=True) - pi[seen])
         policies.append(pi)
         returns.append(to_go[0])
-    return Searched(pi, np.array(policies), np.array(returns))
+    return TabularSearch(pi, np.array(policies), np.array(returns))
 
 
-def chosen(elite_mask: Callable[[Tensor, float], Tensor], scores: ndarray, fraction: float) -> ndarray:
+def best_of(elite_mask: Callable[[Tensor, float], Tensor], scores: ndarray, fraction: float) -> ndarray:
     """elite_mask of NumPy arrays, and whether what comes back can be used."""
     mask = np.asarray(elite_mask(torch.from_numpy(scores), fraction))
     if mask.shape != scores.shape or mask.dtype != bool:
@@ -100,10 +101,10 @@ def chosen(elite_mask: Callable[[Tensor, float], Tensor], scores: ndarray, fract
     return mask
 
 
-def sessions(
+def play(
     mdp: MDP, outcomes: Outcomes, pi: ndarray, n: int, gamma: float, max_steps: int, rng: np.random.Generator
 ) -> tuple[ndarray, ndarray, ndarray, ndarray]:
-    """n sessions in lock-step: states, actions, returns from there on, and whether a step was played; [T, n] each."""
+    """n episodes in lock-step: states, actions, returns from there on, and whether a step was played; [T, n] each."""
     s = rng.choice(mdp.n_states, size=n, p=mdp.rho0)
     states, actions, rewards = [], [], []
     while len(states) < max_steps and not mdp.terminal[s].all():
