@@ -8,6 +8,7 @@ newer bundle can tell what a student changed.
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tomllib
@@ -20,7 +21,7 @@ from rlcourse.staff.bundle.upgrade import MANIFEST, NotABundle, digest, shipped,
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = Path(__file__).with_name("bundle")
-RECORDED = "../results/"  # what a lecture reads begins so, in the course as in a bundle
+RECORDED = re.compile(r"\.\./results\b/?([\w./-]*)")  # how a lecture names a record, in the course as in a bundle
 STUDENT_TOOLS = ("gymnasium", "jupyterlab")  # of the extra `course`: the rest is for lecturers
 COPIED = ("LICENSE", "constraints.txt")
 
@@ -105,8 +106,8 @@ def _assemble(problem_set: str, folder: Path, solutions: bool, root: Path) -> No
     for lecture in guard.lectures(problem_set, root):
         (folder / "lectures").mkdir(exist_ok=True)
         shutil.copyfile(lecture, folder / "lectures" / lecture.name)
-        if RECORDED in lecture.read_text(encoding="utf-8"):
-            _copy_results(root, folder)
+        for record in _recorded(lecture, root):
+            _copy_record(record, folder / record.relative_to(root))
     if solutions:
         solved = master.solved_notebook(master.read_master(root / "solutions" / name / exercise.name))
         (folder / f"{name}_solved.ipynb").write_text(notebooks.text_of(solved), encoding="utf-8", newline="\n")
@@ -116,13 +117,36 @@ def _assemble(problem_set: str, folder: Path, solutions: bool, root: Path) -> No
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
-def _copy_results(root: Path, folder: Path) -> None:
-    """The recorded curves that lectures draw: numbers and how they were made, nothing else."""
-    for path in sorted((root / "results").rglob("*")):
+def _recorded(lecture: Path, root: Path) -> list[Path]:
+    """The folders of the records that a lecture names: `Record("../results/dqn_cartpole")`.
+
+    The folder of several names all of them, and so does the beginning of a name, which f"../results/dqn_{world}" is.
+
+    Raises:
+        ReleaseError: where there is no record of that name, or results/ is named as a whole.
+    """
+    cells = json.loads(lecture.read_text(encoding="utf-8"))["cells"]
+    records: dict[Path, None] = {}
+    for name in RECORDED.findall("\n".join("".join(cell["source"]) for cell in cells)):
+        plain, places = name.rstrip("./"), []
+        if plain and ".." not in plain:
+            place = root / "results" / plain
+            places = [place] if place.exists() else sorted((root / "results").glob(f"{plain}*"))
+        folders = [place if place.is_dir() else place.parent for place in places]
+        found = [config.parent for folder in folders for config in sorted(folder.rglob("config.json"))]
+        if not found or root / "results" in folders:
+            named = f"{lecture.name} reads ../results/{name}"
+            raise ReleaseError(f"{named}, expected a record that is there, by name: a bundle carries no others")
+        records |= dict.fromkeys(found)
+    return list(records)
+
+
+def _copy_record(record: Path, to: Path) -> None:
+    """Numbers and how they were made, nothing else."""
+    for path in sorted(record.iterdir()):
         if path.suffix in (".csv", ".json"):
-            copied = folder / path.relative_to(root)
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copied)
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to / path.name)
 
 
 def _project(root: Path) -> str:

@@ -53,20 +53,46 @@ def test_a_bundle_is_a_list_of_files(bundle, made_course):
     assert sorted(path.name for path in bundle.parent.iterdir()) == ["ps1"], "nothing temporary is left"
 
 
-def test_a_lecture_travels_with_the_curves_that_it_draws_and_nothing_else_of_a_recording(made_course, tmp_path):
+@pytest.fixture
+def course_with_records(made_course, tmp_path):
     root = tmp_path / "course"
     shutil.copytree(made_course, root)
-    lecture = root / "notebooks" / "01_q_iteration.ipynb"
-    for name in ("config.json", "seed-0000.csv", "curve.png", "best-0000-0004.pt"):
-        path = root / "results" / "dqn-CartPole-v1" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("1")
-    release.release("ps1", tmp_path / "without", root=root)
-    assert not (tmp_path / "without" / "results").exists()
-    write(lecture, [cell("code", "draw", "open('../results/dqn-CartPole-v1/seed-0000.csv')")])
-    release.release("ps1", tmp_path / "with", root=root)
-    recorded = {name for name in files(tmp_path / "with") if name.startswith("results/")}
-    assert recorded == {f"results/dqn-CartPole-v1/{name}" for name in ("config.json", "seed-0000.csv")}
+    for record in ("dqn_cartpole", "dqn_lunarlander", "rainbow/all", "rainbow/without_double", "a2c_cartpole"):
+        (root / "results" / record).mkdir(parents=True)
+        for name in ("config.json", "seed-0000.csv", "seed-0000.json", "curve.png", "best-0000-0004.pt"):
+            (root / "results" / record / name).write_text("1")
+    (root / "results" / "README.md").write_text("all of them")
+    return root
+
+
+@pytest.mark.parametrize(
+    "source, records",
+    [
+        ("'no record'", []),
+        ('record = Record("../results/dqn_cartpole")', ["dqn_cartpole"]),
+        ("open('../results/dqn_cartpole/seed-0000.csv')", ["dqn_cartpole"]),
+        ('[Record(f"../results/rainbow/{name}") for name in NAMES]', ["rainbow/all", "rainbow/without_double"]),
+        ("Record('../results/rainbow/all'), Record('../results/a2c_cartpole')", ["rainbow/all", "a2c_cartpole"]),
+        ("Record(f'../results/dqn_{world}')", ["dqn_cartpole", "dqn_lunarlander"]),
+        ("# The numbers of ../results/a2c_cartpole.", ["a2c_cartpole"]),
+    ],
+)
+def test_a_lecture_travels_with_the_records_that_it_names_and_no_others(course_with_records, tmp_path, source, records):
+    write(course_with_records / "notebooks" / "01_q_iteration.ipynb", [cell("code", "draw", source)])
+    release.release("ps1", tmp_path / "made", root=course_with_records)
+    recorded = {name for name in files(tmp_path / "made") if name.startswith("results/")}
+    kept = ("config.json", "seed-0000.csv", "seed-0000.json")
+    assert recorded == {f"results/{record}/{name}" for record in records for name in kept}
+
+
+@pytest.mark.parametrize(
+    "source", ["Path('../results').glob('*')", "'../results/'", "'../results/ppo'", "'../results/../results/rainbow'"]
+)
+def test_a_record_that_is_not_there_or_all_of_them_are_refused(course_with_records, tmp_path, source):
+    write(course_with_records / "notebooks" / "01_q_iteration.ipynb", [cell("code", "draw", source)])
+    with pytest.raises(release.ReleaseError, match="01_q_iteration.ipynb reads ../results.*expected a record that is"):
+        release.release("ps1", tmp_path / "made", root=course_with_records)
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_package_needs_what_the_course_needs(bundle):
