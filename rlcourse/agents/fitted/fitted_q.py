@@ -28,6 +28,7 @@ def fitted_q_iteration(
     *,
     q_target: Callable[..., Tensor] = targets.q_target,
     after: Callable[[int], None] | None = None,
+    strict: bool = True,
 ) -> ndarray:
     r"""Q-iteration from a fixed batch of transitions: each sweep is a regression on targets made of the last fit.
 
@@ -43,6 +44,7 @@ def fitted_q_iteration(
         iterations: how many fits.
         q_target: the equation, a student's or the library's.
         after: called with the number of each iteration after it.
+        strict: raise where a seed's values overflow. Otherwise it is frozen there, and its neighbours go on.
 
     Returns:
         The mean squared error of each fit to its own targets [K, iterations], by seed. It says nothing about the
@@ -50,22 +52,27 @@ def fitted_q_iteration(
 
     Raises:
         ValueError: where the batch does not fit the model, or the targets the batch.
-        FloatingPointError: where the values overflow.
+        FloatingPointError: where the values overflow; which seed's, and in which iteration.
     """
     check(batch, model)
     Number(0, 1).check("gamma", gamma, {})
     iterations = int(Scalar(1, whole=True).check("iterations", iterations, {}))
     fit = model.regression(batch.obs, batch.action)
-    losses = []
+    losses, diverged = [], model.seeds.diverged
     for k in progress(range(1, iterations + 1), "fitted Q-iteration"):
+        before = set(diverged)
         y = target_of(q_target, model, batch, gamma)
         fit(y)
         with torch.no_grad():
             error = y - model.chosen(batch.obs, batch.action)
         losses.append(model.by_seed(error**2).mean(1))
-        if not losses[-1].isfinite().all():
-            model.seeds.diverged.clear()  # the error below says it; with other data the model may go on
-            raise FloatingPointError(f"the values are NaN or infinite in iteration {k}: the chain of fits diverges")
+        overflow = set((~losses[-1].isfinite()).nonzero().flatten().tolist()) | set(diverged)
+        diverged.update(dict.fromkeys(overflow - before, k))
+        if strict and overflow - before:
+            who = ", ".join(str(model.seeds.first + seed) for seed in sorted(overflow - before))
+            diverged.clear()  # with other data, or other targets, it may go on
+            came = f"the values of seed {who} are NaN or infinite in iteration {k}"
+            raise FloatingPointError(f"{came}: the chain of fits diverges")
         if after:
             after(k)
     return torch.stack(losses, dim=1).numpy()

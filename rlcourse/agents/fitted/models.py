@@ -2,7 +2,8 @@
 
 A model learns for K seeds side by side, and only it knows K: batches are [N, ...], seed 0's transitions first. It has
 q(obs) -> [N, A]; regression(obs, action), which gives a function that fits y [N]; and step(obs, action, y), one
-gradient step towards y.
+gradient step towards y. A seed whose values overflow has diverged: it is noted in `seeds.diverged` and stays as it was,
+while its neighbours go on.
 """
 
 from collections.abc import Callable, Sequence
@@ -93,21 +94,22 @@ class LinearQ(Model):
         inverse = torch.linalg.pinv(self.x(obs).unsqueeze(1) * tried.unsqueeze(-1), rtol=1e-10)  # [K, A, F, M]
 
         def fit(y: Tensor) -> None:
-            self.w = torch.einsum("kafm,km->kfa", inverse, self.by_seed(y))
+            self.set(torch.einsum("kafm,km->kfa", inverse, self.by_seed(y)))
 
         return fit
 
     def step(self, obs: ndarray, action: ndarray, y: Tensor, done: int = 0) -> None:
-        """w_a <- w_a + alpha (y - Q(s, a)) x(s), the mean over a batch. The gradient of Q(s, a) is x(s).
-
-        A seed whose step is not finite has diverged: it is noted in `seeds.diverged` and never moved again.
-        """
+        """w_a <- w_a + alpha (y - Q(s, a)) x(s), the mean over a batch. The gradient of Q(s, a) is x(s)."""
         error = self.by_seed((y - self.chosen(obs, action)).unsqueeze(1) * self.one_hot(action))  # [K, M, A]
-        move = self.alpha * self.x(obs).transpose(1, 2) @ error / error.shape[1]
-        for k in (~move.isfinite().flatten(1).all(1)).nonzero().flatten().tolist():
+        self.set(self.w + self.alpha * self.x(obs).transpose(1, 2) @ error / error.shape[1], done)
+
+    def set(self, w: Tensor, done: int = 0) -> None:
+        """New weights [K, F, A], but not of seeds that have diverged."""
+        for k in (~w.isfinite().flatten(1).all(1)).nonzero().flatten().tolist():
             self.seeds.diverged.setdefault(k, done)
-        move[list(self.seeds.diverged)] = 0
-        self.w = self.w + move
+        if self.seeds.diverged:
+            w[list(self.seeds.diverged)] = self.w[list(self.seeds.diverged)]
+        self.w = w
 
     def one_hot(self, action: ndarray) -> Tensor:
         """Which action was taken [N, A]."""
@@ -165,8 +167,5 @@ class NetQ(Model):
         return fit
 
     def step(self, obs: ndarray | Tensor, action: ndarray | Tensor, y: Tensor, done: int = 0) -> None:
-        """One step of Adam down the squared error to y, which is held fixed.
-
-        A seed whose gradient is not finite has diverged: it is noted in `seeds.diverged` and never moved again.
-        """
+        """One step of Adam down the squared error to y, which is held fixed."""
         self.adam.step(((y.detach() - self.chosen(obs, action)) ** 2).mean(), done)

@@ -123,8 +123,28 @@ def test_exact_fits_diverge_where_tsitsiklis_and_van_roy_say():
     model.w += 1
     fitted_q_iteration(model, batch, 0.99, 5)
     assert model.w.item() == pytest.approx((5.6 * 0.99 / 5) ** 5)
-    with pytest.raises(FloatingPointError, match=r"iteration \d+: the chain of fits diverges"):
+    with pytest.raises(FloatingPointError, match=r"seed 0 are .* in iteration \d+: the chain of fits diverges"):
         fitted_q_iteration(model, batch, 0.99, 10_000)
+
+
+@pytest.mark.parametrize("kind", ["linear", "net"])
+def test_a_seed_whose_fits_diverge_is_frozen_and_its_neighbour_goes_on_as_alone(kind):
+    def run(seed: int, rewards: list) -> tuple[torch.nn.Module, np.ndarray]:
+        K = len(rewards)
+        models = {"linear": lambda: LinearQ(lambda x: x, 1, 2, K, seed), "net": lambda: NetQ(1, 2, K, seed, steps=5)}
+        model = models[kind]()
+        batch = batch_of(K, 4, reward=np.repeat(rewards, 4))
+        grows = {"q_target": lambda r, d, q, gamma: r + 0.5 * q.max(1).values + 1e30 * (r > 1) * (1 + q.max(1).values)}
+        return model, fitted_q_iteration(model, batch, 0.9, 30, strict=False, **grows)
+
+    both, losses = run(0, [2.0, 1.0])
+    alone, alone_losses = run(1, [1.0])
+    assert list(both.seeds.diverged) == [0] and 1 <= both.seeds.diverged[0] <= 30 and not alone.seeds.diverged
+    assert all(value.isfinite().all() for value in both.state_dict().values())
+    assert np.isfinite(losses[1]).all() and not np.isfinite(losses[0, -1])
+    np.testing.assert_allclose(losses[1], alone_losses[0], rtol=1e-4)
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(both.state_dict()[name][1], value[0], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("kind", ["two steps", "both matter"])
