@@ -160,15 +160,15 @@ def judge_cart_pole_on_policy(weights: Any, at_least: int = 4) -> None:
 
 
 def judge_small_worlds(policies: Any) -> None:
-    """Pass where the policies of elite sessions and of finite differences are worth nearly as much as the best."""
+    """Pass where the policies of elite episodes and of finite differences are worth nearly as much as the best."""
     from rlcourse.homework.scenarios.ps3 import nine_cells, sure_grid  # here, so that ps1 is judged without torch
 
-    if not isinstance(policies, dict) or set(policies) != {"sessions", "differences"}:
-        raise AssertionError("expected the policies of sessions and of differences")
-    tables = _numbers(policies["sessions"], "the policies of sessions")
+    if not isinstance(policies, dict) or set(policies) != {"elite", "differences"}:
+        raise AssertionError("expected the policies of the elite and of differences")
+    tables = _numbers(policies["elite"], "the policies of the elite")
     if tables.ndim != 3 or len(tables) != 3:
-        raise AssertionError(f"the policies of sessions have the shape {list(tables.shape)}, expected [3, 25, 4]")
-    named = {f"the policy of sessions, seed {seed}": (table, sure_grid(), 0.85) for seed, table in enumerate(tables)}
+        raise AssertionError(f"the policies of the elite have the shape {list(tables.shape)}, expected [3, 25, 4]")
+    named = {f"the policy of the elite, seed {seed}": (table, sure_grid(), 0.85) for seed, table in enumerate(tables)}
     named["the policy of differences"] = policies["differences"], nine_cells(), 0.95
     for what, (policy, mdp, share) in named.items():
         reached = _share_of_optimal(policy, mdp, ps1.SLIPPERY_GRID_GAMMA, what)

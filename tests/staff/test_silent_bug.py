@@ -62,13 +62,14 @@ def test_no_other_answer_of_ps2_has_one_value_at_that_level(fault):
 
 
 def test_the_fault_of_ps3_counts_the_episodes_of_a_batch_as_one():
-    """The returns are those of the joined rewards; what else an episode holds stays."""
-    rewards = [torch.tensor([1.0, 2.0]), torch.tensor([4.0]), torch.tensor([-1.0, 0.5, 2.0])]
-    episodes = [(f"obs {i}", f"actions {i}", discounted_returns(r[:, None], 0.5)[:, 0]) for i, r in enumerate(rewards)]
-    joined = ps3.as_one_episode([(*e, torch.arange(len(e[2]))) for e in episodes], 0.5)
-    assert [(obs, actions) for obs, actions, _, _ in joined] == [e[:2] for e in episodes]
-    long = discounted_returns(torch.cat(rewards)[:, None], 0.5)[:, 0]
-    torch.testing.assert_close(torch.cat([to_go for _, _, to_go, _ in joined]), long)
+    """The returns are those of the joined rewards, of each seed's own eight episodes."""
+    rng, n = np.random.default_rng(0), ps3.N_EPISODES
+    episodes = [torch.tensor(rng.uniform(1, 2, size=rng.integers(1, 6))) for _ in range(2 * n)]
+    rewards = torch.nn.utils.rnn.pad_sequence(episodes)
+    told = ps3.counts_the_next_episodes(rewards, 0.5)
+    for seed in (episodes[:n], told[:, :n]), (episodes[n:], told[:, n:]):
+        mine = torch.cat([column[: len(episode)] for episode, column in zip(seed[0], seed[1].T, strict=True)])
+        torch.testing.assert_close(mine, discounted_returns(torch.cat(seed[0])[:, None], 0.5)[:, 0])
 
 
 def test_the_silent_bug_of_ps3_is_told_more_than_an_episode_paid():

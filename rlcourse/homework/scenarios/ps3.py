@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from numpy import ndarray
@@ -16,16 +15,16 @@ from torch import Tensor
 from rlcourse.agents.cem import CEM
 from rlcourse.agents.cem import Config as CEMConfig
 from rlcourse.agents.reinforce import Config, Reinforce
-from rlcourse.agents.tabular.sessions import tabular_cem
+from rlcourse.agents.tabular.search import tabular_cem
 from rlcourse.functional import tabular
-from rlcourse.homework.scenarios import as_tensor, in_tensors, scenario
+from rlcourse.homework.scenarios import as_tensor, scenario
 from rlcourse.homework.scenarios.ps1 import GRID, SLIPPERY_GRID_GAMMA
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.grids import grid_world
 from rlcourse.worlds.mdp import MDP
 
 SEARCH = CEMConfig(population=40, fraction=0.15, total_steps=100_000)
-REINFORCE = Config(baseline="optimal", n_episodes=4, n_envs=4, learning_rate=5e-3, total_steps=80_000)
+REINFORCE = Config(baseline="optimal", n_episodes=4, total_steps=80_000)
 CART_POLE_RETURN = 475.0  # from which on the pole counts as balanced; 500 is the most there is
 NINE_CELLS = """
 S..
@@ -65,7 +64,7 @@ def nine_cells() -> MDP:
 
 
 def sure_grid() -> MDP:
-    """The grid of problem set 1, where no move slips: no session is better than another by luck alone."""
+    """The grid of problem set 1, where no move slips: no episode is better than another by luck alone."""
     return grid_world(GRID, name="sure grid")
 
 
@@ -73,13 +72,13 @@ def sure_grid() -> MDP:
 def search_small_worlds(
     elite_mask: Callable, finite_difference_gradient: Callable, seed: int = 0
 ) -> dict[str, ndarray]:
-    """Policies found without a gradient of one's own: "sessions" [3 seeds, 25, 4], "differences" [9, 4]."""
+    """Policies found without a gradient of one's own: "elite" [3 seeds, 25, 4], "differences" [9, 4]."""
 
     def mask(scores: Tensor, fraction: float) -> ndarray:
         return as_tensor(elite_mask(scores, fraction)).numpy().astype(bool)
 
-    settings = {"gamma": SLIPPERY_GRID_GAMMA, "n_sessions": 100, "max_steps": 50, "elite_mask": mask}
-    sessions = [tabular_cem(sure_grid(), 25, seed=seed + k, **settings).pi for k in range(3)]
+    settings = {"gamma": SLIPPERY_GRID_GAMMA, "n_episodes": 100, "max_steps": 50, "elite_mask": mask}
+    elite = [tabular_cem(sure_grid(), 25, seed=seed + k, **settings).pi for k in range(3)]
 
     grid = nine_cells()
 
@@ -91,19 +90,13 @@ def search_small_worlds(
     logits = torch.zeros(grid.R.size, dtype=torch.float64)
     for _ in range(150):
         logits = logits + 10 * as_tensor(finite_difference_gradient(value, logits, 0.01)).double()
-    return {"sessions": np.array(sessions), "differences": logits.view(grid.R.shape).softmax(dim=-1).numpy()}
+    return {"elite": np.array(elite), "differences": logits.view(grid.R.shape).softmax(dim=-1).numpy()}
 
 
 @scenario
 def search_cart_pole(cem_refit: Callable, seed: int = 0) -> dict[str, ndarray]:
     """The cross-entropy method on CartPole-v1, eight seeds side by side: the weights [8, ...] of the mean policies."""
-
-    def refit(*arguments: Any) -> tuple[Tensor, Tensor]:
-        mean, std = cem_refit(*arguments)
-        return as_tensor(mean), as_tensor(std)
-
-    agent = CEM(gymnasium.make("CartPole-v1"), 8, seed, SEARCH, cem_refit=refit)
-    return _trained(agent, SEARCH, seed)
+    return _trained(CEM("CartPole-v1", 8, seed, SEARCH, cem_refit=cem_refit))
 
 
 @scenario
@@ -111,21 +104,17 @@ def reinforce_cart_pole(
     discounted_returns: Callable, score_function_loss: Callable, optimal_baseline: Callable, seed: int = 0
 ) -> dict[str, ndarray]:
     """REINFORCE on CartPole-v1, eight seeds side by side: the weights [8, ...] of their policies."""
-    agent = Reinforce(
-        gymnasium.make("CartPole-v1"),
-        8,
-        seed,
-        REINFORCE,
-        discounted_returns=in_tensors(discounted_returns),
-        score_function_loss=score_function_loss,
-        optimal_baseline=in_tensors(optimal_baseline),
-    )
-    return _trained(agent, REINFORCE, seed)
+    equations = {
+        "discounted_returns": discounted_returns,
+        "score_function_loss": score_function_loss,
+        "optimal_baseline": optimal_baseline,
+    }
+    return _trained(Reinforce("CartPole-v1", 8, seed, REINFORCE, **equations))
 
 
-def _trained(agent: Any, config: Any, seed: int) -> dict[str, ndarray]:
-    train(agent, "CartPole-v1", config.total_steps, per_seed=config.n_envs, evaluations=0, seed=seed)
-    return {name: weight.numpy() for name, weight in agent.policy.state_dict().items()}
+def _trained(agent: CEM | Reinforce) -> dict[str, ndarray]:
+    train(agent, evaluations=0)
+    return {name: weight.numpy() for name, weight in agent.greedy_network.state_dict().items()}
 
 
 def policy_returns(weights: dict[str, ndarray], episodes: int = 20, seed: int = 0) -> ndarray:
@@ -134,7 +123,7 @@ def policy_returns(weights: dict[str, ndarray], episodes: int = 20, seed: int = 
     Raises:
         RuntimeError: where the weights are those of neither eight REINFORCE policies nor eight of the search.
     """
-    env = gymnasium.make("CartPole-v1")
-    agent = CEM(env, 8, 0, SEARCH) if "0.weight" in weights else Reinforce(env, 8, 0, REINFORCE)
-    agent.policy.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
-    return evaluate(agent, "CartPole-v1", episodes, seed)
+    searched = "net.0.weight" in weights
+    agent = CEM("CartPole-v1", 8, seed, SEARCH) if searched else Reinforce("CartPole-v1", 8, seed, REINFORCE)
+    agent.greedy_network.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
+    return evaluate(agent, episodes=episodes)
