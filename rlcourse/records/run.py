@@ -28,6 +28,7 @@ from rlcourse.contracts.inputs import bad_argument
 from rlcourse.contracts.settings import Settings
 from rlcourse.parts.agent import Agent
 from rlcourse.records.record import Record
+from rlcourse.training.loop import train
 
 
 class RunError(Exception):
@@ -90,8 +91,6 @@ def run_group(
     agent: str, env: str, config: Settings, seeds: Sequence[int], evaluations: int, episodes: int
 ) -> dict[str, Any]:
     """Train a group of neighbouring seeds side by side: steps [C], returns [K, C], CPU seconds, who diverged when."""
-    from rlcourse.training.loop import train  # PyTorch: where one trains, and not where one only looks
-
     began = time.thread_time()  # of this thread, and nobody else's: a cluster's workers may have several
     learner = _agent(agent)[0](env, len(seeds), seeds[0], config)
     label = f"{agent}, seeds {seeds[0]} to {seeds[-1]}"

@@ -71,18 +71,24 @@ class Envs:
     lists what ended: the number of the copy, and the episode's return.
 
     Raises:
-        ValueError: where `env` hands out one environment twice, or an observation is no array.
+        ValueError: where there is no seed, `env` hands out one environment twice, observations are no array, or have
+            another shape than their space.
     """
 
     def __init__(self, env: EnvMaker, seeds: Sequence[int]) -> None:
+        if not seeds:
+            raise bad_argument("seeds", "none", "at least one environment")
         self._envs = [make_env(env) for _ in seeds]
         if len({id(one.unwrapped) for one in self._envs}) < len(self._envs):
             raise bad_argument("env", "the same environment twice", "a function that makes a new one each time")
         self.observation_space, self.action_space = self._envs[0].observation_space, self._envs[0].action_space
         if not isinstance(self.observation_space, Box | Discrete):
             raise bad_argument("observation_space", f"{self.observation_space}", "a Box or Discrete space")
-        first = [one.reset(seed=seed)[0] for one, seed in zip(self._envs, seeds, strict=True)]
+        first = [_begin(one, seed) for one, seed in zip(self._envs, seeds, strict=True)]
         self.observation = np.array(first, self.observation_space.dtype)
+        if self.observation.shape[1:] != self.observation_space.shape:
+            came = f"an observation of shape {self.observation.shape[1:]}"
+            raise bad_argument("env", came, f"{self.observation_space.shape}, that of its space")
         self._returns = np.zeros(len(first))
         self.finished: list[tuple[int, float]] = []
 
@@ -113,3 +119,11 @@ class Envs:
     def close(self) -> None:
         for one in self._envs:
             one.close()
+
+
+def _begin(env: gymnasium.Env, seed: int) -> ndarray:
+    """The first observation. Worlds on NumPy's older generator, such as MinAtar's, take no seed of more than 32 bits."""
+    try:
+        return env.reset(seed=seed)[0]
+    except ValueError:
+        return env.reset(seed=seed % 2**32)[0]

@@ -291,14 +291,15 @@ def test_ctrl_c_keeps_what_has_ended_and_leaves_no_process(tmp_path):
         assert len(processes) >= 3
         os.killpg(program.pid, signal.SIGINT)
         began = time.monotonic()
-        _, said = program.communicate(timeout=30)
+        said = program.stderr.readline()
         assert time.monotonic() - began < 2
+        assert psutil.wait_procs(processes[1:], timeout=1)[1] == [], "workers go first"
+        assert program.communicate(timeout=10)[1] == ""  # leaving PyTorch alone takes 0.7 s, more on a busy machine
     finally:
         program.kill()
     n = len(Record(folder).seeds)
     assert program.returncode == 130 and 1 <= n < 40
     assert said == f"rlcourse run: stopped; {folder} holds {n} of 40 seeds; a rerun goes on\n"
-    assert psutil.wait_procs(processes, timeout=2)[1] == []
     assert len(list(folder.iterdir())) == 2 * n + 1, "nothing half-written"
 
 
