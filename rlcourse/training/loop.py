@@ -82,7 +82,7 @@ def train(
     """
     n_envs = agent.config.n_envs
     ticks = _ticks(agent, steps)
-    Scalar(0, whole=True).check("evaluations", evaluations, {})
+    evaluations = Scalar(0, whole=True).check("evaluations", evaluations, {})
     marks = np.ceil(np.linspace(0, ticks, min(evaluations, ticks) + 1)[1:]).astype(int)
     due = set((marks if evaluations else np.array([ticks])).tolist())
     first, returns, best = agent.steps, [], Best(agent)
@@ -183,7 +183,7 @@ def evaluate(agent: Learner, env: EnvMaker | None = None, episodes: int = 10, ma
     Raises:
         ValueError: where an episode has not ended after max_steps.
     """
-    Scalar(1, whole=True).check("episodes", episodes, {})
+    episodes = Scalar(1, whole=True).check("episodes", episodes, {})
     envs = Envs(agent.env if env is None else env, agent.seeds.numbers("evaluation", episodes))
     total, running = np.zeros(len(envs.observation)), np.ones(len(envs.observation), bool)
     for _ in range(max_steps):

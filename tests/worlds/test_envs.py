@@ -220,5 +220,5 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
 
 def test_minatar_registers_itself_when_asked_for():
     pytest.importorskip("minatar")
-    env = make_env("MinAtar/Breakout-v1")
-    assert env.observation_space.shape == (10, 10, 4)
+    envs = Envs("MinAtar/Breakout-v1", some(2))
+    assert envs.step(nothing(2)).obs.shape == (2, 10, 10, 4)
