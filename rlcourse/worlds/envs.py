@@ -122,7 +122,7 @@ class Envs:
 
 
 def _begin(env: gymnasium.Env, seed: int) -> ndarray:
-    """The first observation. Worlds on NumPy's older generator, such as MinAtar's, take no seed of more than 32 bits."""
+    """The first observation. Worlds on NumPy's older generator, such as MinAtar's, take seeds of 32 bits."""
     try:
         return env.reset(seed=seed)[0]
     except ValueError:
