@@ -72,7 +72,7 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
             raise bad_argument(name, repr(value), "True or False")
         return value
     if get_origin(hint) is Literal:
-        if value not in choices:
+        if type(value) not in map(type, choices) or value not in choices:  # an array has no single answer to `in`
             raise bad_argument(name, repr(value), f"one of {', '.join(map(repr, choices))}")
         return value
     check = hint.__metadata__[0]

@@ -1,0 +1,150 @@
+"""Rollouts: what is noted stays with its step, minibatches visit every step once, and seeds stay apart."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rlcourse.parts.rollouts import Rollout, RolloutMemory, Rollouts, side_by_side
+from rlcourse.parts.seeds import Seeds
+from rlcourse.worlds.envs import Step
+
+
+def a_step(t: int, N: int) -> Step:
+    """Environment i's number at time t is 100 t + i; everything else follows from it."""
+    number = 100.0 * t + np.arange(N)
+    obs = np.stack([number, -number], axis=1)
+    return Step(obs, number.astype(int), number, obs + 1, number % 3 == 0, number % 3 == 1)
+
+
+def a_rollout(T: int, N: int, first: int = 0) -> Rollout:
+    rollouts = Rollouts(T)
+    return [rollouts.add(a_step(first + t, N)) for t in range(T)][-1]
+
+
+def test_a_rollout_is_its_steps_in_their_order():
+    rollouts, N = Rollouts(3), 4
+    for first in (0, 3):
+        for t in range(first, first + 3):
+            rollouts.note(log_prob=torch.full((N,), float(-t)), extra=torch.ones(N, 2))
+            rollout = rollouts.add(a_step(t, N))
+            assert (rollout is None) == (t < first + 2)
+        numbers = 100.0 * torch.arange(first, first + 3).unsqueeze(1) + torch.arange(N)
+        assert torch.equal(rollout.rewards, numbers) and rollout.rewards.dtype == torch.float32
+        assert torch.equal(rollout.action, numbers.long()) and torch.equal(rollout.obs[..., 1], -numbers.double())
+        assert torch.equal(rollout.next_obs, rollout.obs + 1)
+        assert torch.equal(rollout.terminated, numbers % 3 == 0) and torch.equal(rollout.truncated, numbers % 3 == 1)
+        assert rollout.terminated.dtype == torch.bool
+        assert torch.equal(rollout.log_prob, -torch.arange(first, first + 3.0).unsqueeze(1).expand(3, N))
+        assert rollout.extra.shape == (3, N, 2)
+
+
+def test_what_is_half_collected_can_be_dropped():
+    rollouts = Rollouts(3)
+    for t in range(2):
+        rollouts.note(log_prob=torch.zeros(2))
+        rollouts.add(a_step(t, 2))
+    rollouts.forget()
+    assert [rollouts.add(a_step(t, 2)) is None for t in (5, 6, 7)] == [True, True, False]
+    rollouts.forget()
+    for t in (8, 9, 10):
+        rollout = rollouts.add(a_step(t, 2))
+    assert rollout.rewards[:, 0].tolist() == [800, 900, 1000] and not hasattr(rollout, "log_prob")
+
+
+numbers = settings(derandomize=True, deadline=None, max_examples=80)
+sizes = {"T": st.integers(1, 6), "K": st.integers(1, 4), "B": st.integers(1, 3)}
+
+
+@numbers
+@given(parts=st.integers(1, 8), **sizes)
+def test_minibatches_visit_every_step_of_every_seed_once(T, K, B, parts):
+    rollout, seen = a_rollout(T, K * B), [[] for _ in range(K)]
+    advantage = 2 * rollout.rewards
+    for batch in rollout.minibatches(parts, Seeds(0, K)("minibatches"), advantage=advantage):
+        M = len(batch.rewards) // K
+        assert batch.obs.shape == (K * M, 2) and M >= 1
+        assert torch.equal(batch.advantage, 2 * batch.rewards), "what comes along stays with its step"
+        assert torch.equal(batch.obs[:, 0].float(), batch.rewards)
+        for k, mine in enumerate(batch.rewards.view(K, M).tolist()):
+            seen[k] += mine
+    for k in range(K):
+        assert sorted(seen[k]) == sorted(rollout.rewards[:, k * B : (k + 1) * B].flatten().tolist())
+
+
+def test_minibatches_are_of_equal_size_where_the_parts_divide_the_steps():
+    sizes = [len(batch.rewards) for batch in a_rollout(8, 6).minibatches(4, Seeds(0, 3)("minibatches"))]
+    assert sizes == [3 * 4] * 4
+
+
+def test_each_seeds_minibatches_are_those_it_has_alone():
+    rollout = a_rollout(6, 8 * 2)
+    alone = Rollout(**{name: column[:, 6:8] for name, column in vars(rollout).items()})
+    many = rollout.minibatches(3, Seeds(0, 8)("minibatches"))
+    one = alone.minibatches(3, Seeds(3, 1)("minibatches"))
+    orders = []
+    for batch, expected in zip(many, one, strict=True):
+        for name, column in vars(expected).items():
+            assert torch.equal(getattr(batch, name).unflatten(0, (8, -1))[3], column)
+        orders.append(batch.rewards.view(8, -1) % 100 - 2 * torch.arange(8).unsqueeze(1))
+    assert (torch.cat(orders, dim=1)[0] != torch.cat(orders, dim=1)[3]).any(), "each seed has an order of its own"
+
+
+def test_another_epoch_has_another_order():
+    rollout, chance = a_rollout(8, 2), Seeds()("minibatches")
+    first, second = ([batch.rewards for batch in rollout.minibatches(2, chance)] for _ in range(2))
+    assert (torch.cat(first) != torch.cat(second)).any()
+
+
+# Rollouts that are kept
+
+
+def test_a_memory_holds_the_last_ones():
+    memory = RolloutMemory(3)
+    for first in range(5):
+        assert len(memory) == min(first, 3)
+        memory.add(a_rollout(2, 4, first=10 * first))
+    drawn = {int(memory.recall(Seeds(seed)("replay")).rewards[0, 0]) // 1000 for seed in range(60)}
+    assert drawn == {2, 3, 4}
+
+
+def test_each_seed_recalls_a_rollout_of_its_own_as_it_does_alone():
+    K, B = 8, 2
+    memory, alone = RolloutMemory(6), RolloutMemory(6)
+    for first in range(6):
+        rollout = a_rollout(3, K * B, first=10 * first)
+        memory.add(rollout)
+        alone.add(Rollout(**{name: column[:, 6:8] for name, column in vars(rollout).items()}))
+    many, one = Seeds(0, K)("replay"), Seeds(3, 1)("replay")
+    ages = set()
+    for _ in range(5):
+        recalled, expected = memory.recall(many), alone.recall(one)
+        assert recalled.obs.shape == (3, K * B, 2)
+        for name, column in vars(expected).items():
+            assert torch.equal(getattr(recalled, name)[:, 6:8], column)
+        assert torch.equal(recalled.rewards[0] % 100, torch.arange(K * B).float()), "every part is at its own place"
+        of_each = (recalled.rewards // 1000).unflatten(1, (K, B))
+        assert (of_each == of_each[:1, :, :1]).all(), "of one rollout"
+        ages.add(tuple(of_each[0, :, 0].tolist()))
+    assert len(ages) > 1 and all(len(set(of_seeds)) > 1 for of_seeds in ages)
+
+
+@numbers
+@given(n=st.integers(1, 4), **sizes)
+def test_side_by_side_seed_0s_parts_come_first(T, K, B, n):
+    parts = [a_rollout(T, K * B, first=10 * i) for i in range(n)]
+    joined = side_by_side(parts, K)
+    assert set(vars(joined)) == set(vars(parts[0])) and joined.obs.shape == (T, K * n * B, 2)
+    for k in range(K):
+        for i, part in enumerate(parts):
+            mine = slice(k * n * B + i * B, k * n * B + (i + 1) * B)
+            for name, column in vars(part).items():
+                assert torch.equal(getattr(joined, name)[:, mine], column[:, k * B : (k + 1) * B])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int64, bool])
+def test_observations_keep_their_type(dtype):
+    rollouts = Rollouts(1)
+    rollout = rollouts.add(a_step(0, 2)._replace(obs=np.ones((2, 3), dtype)))
+    assert rollout.obs.numpy().dtype == dtype
