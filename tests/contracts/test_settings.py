@@ -68,7 +68,8 @@ BAD += [
 BAD += [
     (name, value)
     for name in ("choice", "no_choice")
-    for value in ("", "NONE", "c", 0, 3.5, True, [], ["none"], {}, np.nan, np.array(["a", "b"]), np.ones(2), torch.ones(2))
+    for value in ("", "NONE", "c", 0, 3.5, True, [], ["none"], {}, np.nan, np.array(["a", "b"]), np.ones(2),
+                  torch.ones(2))
 ]  # fmt: skip
 BAD += [(name, value) for name in ("flag", "no_flag") for value in (0, 1, "no", "True", "", 1.0, [], np.nan, print)]
 
