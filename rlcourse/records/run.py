@@ -8,6 +8,7 @@ that diverges is a result: its weights stand still from there on, and its record
 import ast
 import dataclasses
 import importlib
+import logging
 import os
 import pkgutil
 import signal
@@ -297,6 +298,9 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
         executor = client.get_executor(pure=False)
         try:
             yield executor
+        except BaseException:
+            logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it would tell at length that it was left
+            raise
         finally:
             executor.shutdown(wait=False)
 
