@@ -70,7 +70,7 @@ class CEM(Agent):
         self.players = SideBySide(mlp(sizes, each("policy"), activation=nn.Tanh), len(each))
         D = sum(p[0].numel() for p in self.players.parameters())
         self.mean, self.std = torch.zeros(n_seeds, D), torch.full((n_seeds, D), config.std)
-        self.samples = torch.zeros(n_seeds, config.population, D)
+        self.samples, self.generation = torch.zeros(n_seeds, config.population, D), torch.zeros(n_seeds)
         for k in range(n_seeds):
             self.draw(k)
         self.trials = Trials(config.population, config.n_episodes, config.n_envs, n_seeds)
@@ -108,7 +108,8 @@ class CEM(Agent):
             mean, std = self.cem_refit(self.samples[k], scores, round(config.fraction * config.population), min_std)
             same_shape(parameters=self.mean[k], cem_refit=mean, std_of_cem_refit=std)
             self.mean[k], self.std[k] = mean, std
-            self.note([k], score=scores, std=std)
+            self.generation[k] += 1
+            self.note([k], score=scores, std=std, generation=self.generation[[k]])
             self.draw(k)
 
     def draw(self, k: int) -> None:
