@@ -27,7 +27,7 @@ test test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-processors test-oldest test-gymnasium quick notebooks lint exercises tour benchmarks record table clean
+.PHONY: help lab test test-all test-processors quick test-oldest test-gymnasium notebooks lint exercises tour benchmarks record table clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
