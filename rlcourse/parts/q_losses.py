@@ -101,7 +101,8 @@ class DistributionLosses:
             best = next_probs[each, chosen_by.argmax(dim=-1)]
             y = self.categorical_projection(best, collected, ended, discount, atoms)
             moved = collected.unsqueeze(-1) + (discount * ~ended).unsqueeze(-1) * atoms
-            clamped = (best * ((moved < atoms[0]) | (moved > atoms[-1]))).sum(dim=-1)
+            slack = (atoms[1] - atoms[0]) / 1000  # an atom that lands on an end is not beyond it, however it is rounded
+            clamped = (best * ((moved < atoms[0] - slack) | (moved > atoms[-1] + slack))).sum(dim=-1)
         log_p = online.log_probabilities(batch.obs)[each, batch.action.long()]
         same_shape(prediction=log_p, categorical_projection=y)
         loss = -(y * log_p).sum(dim=-1)
