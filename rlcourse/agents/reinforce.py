@@ -102,18 +102,18 @@ class Reinforce(Agent):
         """One update of these seeds; what lies in a column behind its episode's end was not `played`."""
         config, played, rewards = self.config, episodes.played, episodes.rewards
         pi = self.policy(episodes.obs, only=ready)
-        log_prob, entropy = pi.log_prob(episodes.action), pi.entropy()
+        log_prob = pi.log_prob(episodes.action)
         if config.baseline == "value":  # a truncated episode would have gone on: V stands for the rest
             values, beyond = self.critic(episodes.obs, only=ready), self.critic(episodes.next_obs, only=ready).detach()
             rewards = rewards + config.gamma * episodes.truncated * beyond
         to_go = self.discounted_returns(rewards, config.gamma)
-        same_shape(rewards=rewards, discounted_returns=to_go, log_prob=log_prob, entropy=entropy)
+        same_shape(rewards=rewards, discounted_returns=to_go, log_prob=log_prob)
         G = to_go if config.reward_to_go else to_go[:1].expand_as(to_go)
         weight = G - (values.detach() if config.baseline == "value" else self.constants(ready, episodes, G, pi))
-        if config.discount_gradient:
-            weight = weight * config.gamma ** torch.arange(len(G)).unsqueeze(1)
+        weight = weight * config.gamma ** torch.arange(len(G)).unsqueeze(1) if config.discount_gradient else weight
         length = played.sum() / played.shape[1]  # the loss is a mean over steps, the theorem sums those of an episode
-        loss = self.score_function_loss(log_prob[played], weight[played]) - config.entropy_coef * entropy[played].mean()
+        bonus = config.entropy_coef * pi.entropy()[played].mean() if config.entropy_coef else 0.0
+        loss = self.score_function_loss(log_prob[played], weight[played]) - bonus
         self.adam.step(loss * length, self.steps, only=ready)
         if config.baseline == "value":
             self.critic_adam.step(((to_go - values)[played] ** 2).mean() * length, self.steps, only=ready)

@@ -325,3 +325,10 @@ def test_a_function_that_would_never_be_called_is_refused():
         trained("two steps", optimal_baseline=numpys_baseline)
     with pytest.raises(ValueError, match="entropy: got a function that these settings never call"):
         trained("two steps", entropy=lambda logits: logits.sum(-1))
+
+
+def test_without_a_bonus_no_entropy_is_asked_for(monkeypatch):
+    """It belongs to a later problem set, so a student may not have it yet."""
+    agent = Reinforce(lambda: Probe("two steps"), config=changed(total_steps=200))
+    monkeypatch.setattr(agent.policy, "entropy", None)
+    train(agent, evaluations=0)
