@@ -148,7 +148,8 @@ def _live(work: Callable[..., None], worker: int, connection: Connection, argume
     try:
         work(worker, Link(connection), *arguments)
     except Exception as error:
-        connection.send(("died", f"{error!r} ({traceback.extract_tb(error.__traceback__)[-1]})"))
+        with suppress(OSError):  # the first process has ended: there is nobody to tell
+            connection.send(("died", f"{error!r} ({traceback.extract_tb(error.__traceback__)[-1]})"))
         sys.exit(1)
 
 
