@@ -42,7 +42,7 @@ NOTES = QUOTED | {
 }
 SOLVED = {"CartPole-v1": 475, "LunarLander-v3": 200}  # returns from which on a world counts as solved
 HEAD = (
-    "| record | world | what | seeds | steps | return at the end | solved | worst to best | CPU s | diverged | made by |\n"
+    "| record | world | what | seeds | steps | return at the end | solved | worst to best | CPU s | diverged | by |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 INTRODUCTION = """# What was recorded
@@ -72,13 +72,14 @@ def row(name: str, record: Record, link: str) -> str:
     final, steps = record["return"][:, -1], record["step"][:, -1]
     low, high = bootstrap_interval(final)
     seconds, env = record.seconds.sum(), record.config["env"]
+    cpu = "" if np.isnan(seconds) else f"{seconds:,.0f}"
     middle, ends = f"{interquartile_mean(final):.1f} [{low:.1f}, {high:.1f}]", f"{final.min():.1f} to {final.max():.1f}"
     solved = f"{(final >= SOLVED[env]).sum()} of {len(final)}" if env in SOLVED else ""
     made_by = ", ".join(dict.fromkeys(said for seed in record.seeds for said in one_version(record.made(seed))))
     diverged = ", ".join(f"seed {seed} at {step:,}" for seed, step in record.diverged.items())
     return (
         f"| [{name}]({link}{name}) | {env} | {NOTES.get(name, '')} | {len(final)} | {steps.mean():,.0f} "
-        f"| {middle} | {solved} | {ends} | {'' if np.isnan(seconds) else f'{seconds:,.0f}'} | {diverged} | {made_by} |\n"
+        f"| {middle} | {solved} | {ends} | {cpu} | {diverged} | {made_by} |\n"
     )
 
 
