@@ -75,7 +75,7 @@ BAD += [(name, value) for name in ("flag", "no_flag") for value in (0, 1, "no", 
 
 
 def readable(value: object) -> str:
-    return re.sub(r"\s+| at 0x.*", " ", repr(value))[:30]
+    return re.sub(r" at 0x.*|\s+", " ", repr(value))[:30]
 
 
 @pytest.mark.parametrize("name, value", BAD, ids=[f"{name}-{readable(value)}" for name, value in BAD])
