@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rlcourse import __version__
 from rlcourse.cli import parser
 from rlcourse.records.record import Record
 from rlcourse.records.run import configured
@@ -58,7 +59,7 @@ def test_a_row_says_what_stands_in_the_csvs(tmp_path):
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:2] == ["[a](a)", "CartPole-v1"] and cells[3:5] == ["4", "10,000"]
     assert cells[5].startswith("340.0 [")  # the mean of the middle two
-    assert cells[6:] == ["2 of 4", "100.0 to 500.0", "1,000", "seed 1 at 7,000"]
+    assert cells[6:] == ["2 of 4", "100.0 to 500.0", "1,000", "seed 1 at 7,000", f"rlcourse {__version__}"]
 
 
 def test_what_is_missing_is_counted_and_dropped_by_name(tmp_path, monkeypatch, capsys):

@@ -187,8 +187,10 @@ def drive_the_agents() -> dict:
         new[s, a] = (1 - alpha) * Q[s, a] + alpha * (r + (0 if terminated else gamma * Q[s_next, a_next]))
         return new
 
-    learn = {"steps": 60, "n_seeds": 2, "checkpoints": 3, "epsilon_greedy": epsilon_greedy}
-    learn |= {"greedy_policy": greedy_policy, "policy_evaluation": policy_evaluation}
+    softly = {"steps": 60, "n_seeds": 2, "checkpoints": 3, "boltzmann": boltzmann, "temperature": 0.5}
+    softly |= {"greedy_policy": greedy_policy, "policy_evaluation": policy_evaluation}
+    learn = {name: value for name, value in softly.items() if name not in ("boltzmann", "temperature")}
+    learn |= {"epsilon_greedy": epsilon_greedy}
     plan = functools.partial
     runs = {
         "value_iteration": plan(planning.value_iteration, value_backup=value_backup, greedy_policy=greedy_policy),
@@ -197,9 +199,7 @@ def drive_the_agents() -> dict:
             planning.policy_iteration, policy_evaluation=policy_evaluation, greedy_policy=greedy_policy
         ),
         "q_learning": plan(tabular.q_learning, q_learning_update=q_learning_update, **learn),
-        "boltzmann": plan(
-            tabular.q_learning, q_learning_update=q_learning_update, boltzmann=boltzmann, temperature=0.5, **learn
-        ),
+        "boltzmann": plan(tabular.q_learning, q_learning_update=q_learning_update, **softly),
         "sarsa": plan(tabular.sarsa, sarsa_update=sarsa_update, **learn),
         "expected_sarsa": plan(tabular.expected_sarsa, **learn),
         "double_q_learning": plan(tabular.double_q_learning, **learn),
