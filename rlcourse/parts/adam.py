@@ -78,7 +78,7 @@ class Adam:
         mean.lerp_(gradients, 0.1)
         square.mul_(0.999).addcmul_(gradients, gradients, value=0.001)
         root = (1 - 0.999**count).sqrt()  # both moments begin at 0: this makes up for it
-        scale = square.sqrt().add_(self.eps * root)
+        scale = (square + 1e-30).sqrt_().add_(self.eps * root)  # a root of 0 takes MKL three times as long
         step = torch.div(mean, scale, out=scale).mul_(rate * root / (1 - 0.9**count))
         for p, part in zip(self.parameters, step.split(self.sizes, dim=1), strict=True):
             p[rows] -= part.view(-1, *p.shape[1:])

@@ -98,7 +98,6 @@ class ReplayBuffer:
 
     def windows(self, index: ndarray, n: int = 1) -> Batch:
         """The windows that begin at the rows index [K, M]."""
-        seeds = np.arange(self.n_seeds)[:, None]
         newest = (self.added - self.n_envs) % self.capacity // self.n_envs  # the newest row of environments
         behind = (newest - index // self.n_envs) % (self.capacity // self.n_envs)  # steps that follow in the buffer
         last, length, open_ = index, np.zeros(index.shape, int), np.ones(index.shape, bool)
@@ -107,22 +106,28 @@ class ReplayBuffer:
             here = (index + t * self.n_envs) % self.capacity
             last, length = np.where(open_, here, last), length + open_
             for name, values in flags.items():
-                values.append(np.where(open_, self.columns[name][seeds, here], 0))
+                values.append(np.where(open_, self._at(name, here), 0))
             cut = open_ & (behind <= t) & (flags["terminated"][-1] == 0)
             flags["truncated"][-1] = flags["truncated"][-1].astype(bool) | cut
             open_ = open_ & ~(flags["terminated"][-1].astype(bool) | flags["truncated"][-1])
         stacked = {name: torch.stack([_flat(value) for value in values]) for name, values in flags.items()}
         return Batch(
-            obs=_flat(self.columns["obs"][seeds, index]),
-            action=_flat(self.columns["action"][seeds, index]),
+            obs=_flat(self._at("obs", index)),
+            action=_flat(self._at("action", index)),
             rewards=stacked["reward"].float(),
-            next_obs=_flat(self.columns["next_obs"][seeds, last]),
+            next_obs=_flat(self._at("next_obs", last)),
             terminated=stacked["terminated"].bool(),
             truncated=stacked["truncated"].bool(),
             length=_flat(length),
             index=index,
             weights=torch.ones(index.size),
         )
+
+    def _at(self, name: str, rows: ndarray) -> ndarray:
+        """A column at the rows [K, M], each seed's in its own part: faster than columns[name][seeds, rows]."""
+        column = self.columns[name]
+        first = np.arange(0, self.n_seeds * self.capacity, self.capacity)[:, None]
+        return column.reshape(-1, *column.shape[2:]).take(first + rows, axis=0)
 
 
 def _flat(x: ndarray) -> Tensor:
