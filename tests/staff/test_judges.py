@@ -9,18 +9,14 @@ from rlcourse.agents.tabular.planning import q_iteration
 from rlcourse.functional import tabular
 from rlcourse.homework.scenarios import ps1, run
 from rlcourse.staff.bank import bank
-from rlcourse.staff.judges import (
+from rlcourse.staff.judges.ps1 import judge_frozen_lake, judge_slippery_grid
+from rlcourse.staff.judges.ps2 import PROBE_VALUES, judge_cart_pole, judge_probes
+from rlcourse.staff.judges.ps3 import judge_balance, judge_small_worlds
+from rlcourse.staff.judges.ps4 import (
     ACTOR_CRITIC_POLICIES,
     ACTOR_CRITIC_VALUES,
-    PROBE_VALUES,
     judge_actor_critic_probes,
-    judge_balance,
-    judge_cart_pole,
     judge_cart_pole_on_policy,
-    judge_frozen_lake,
-    judge_probes,
-    judge_slippery_grid,
-    judge_small_worlds,
 )
 
 torch.set_num_threads(1)
