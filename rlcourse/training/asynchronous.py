@@ -19,8 +19,10 @@ class Shared:
     """What all workers write to, in shared memory: weights and Adam's moments [P], and counts of each worker [W]."""
 
     def __init__(self, weights: Tensor, n_workers: int) -> None:
-        self.weights, self.mean, self.square = torch.stack([weights, 0 * weights, 0 * weights]).share_memory_()
-        self.updates, self.steps, self.behind = torch.zeros(3, n_workers, dtype=torch.int64).share_memory_()
+        weights = weights.detach()
+        self.weights, self.mean, self.square = (x.share_memory_() for x in (weights.clone(), 0 * weights, 0 * weights))
+        counts = (torch.zeros(n_workers, dtype=torch.int64) for _ in range(3))
+        self.updates, self.steps, self.behind = (x.share_memory_() for x in counts)
 
 
 def fill(parameters: Iterable[Tensor], weights: Tensor) -> None:
