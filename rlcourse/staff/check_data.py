@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rlcourse.homework.checks import compare
+from rlcourse.homework.compare import compare
 from rlcourse.homework.wire import decode, encode
 from rlcourse.staff.bank import Case, Entry, bank
 

@@ -13,7 +13,10 @@ from IPython.core.formatters import DisplayFormatter
 
 from rlcourse.functional.tabular import boltzmann, epsilon_greedy, greedy_policy, q_backup, q_learning_update
 from rlcourse.homework import checks
-from rlcourse.homework.checks import Outcome, check, compare
+from rlcourse.homework.asking import Answer
+from rlcourse.homework.checks import Outcome, check
+from rlcourse.homework.compare import compare
+from rlcourse.homework.naming import name_misconception
 from rlcourse.homework.scenarios import attempt
 
 TABLE = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 0.25]])
@@ -257,22 +260,20 @@ def test_a_mistake_that_no_one_knows_gets_a_reason_and_no_hint():
 def test_of_several_misconceptions_the_one_that_agrees_most_is_named():
     right, near, far = [0.0, 0.0, 0.0], {"near": 1.0, "far": 1.0}, {"far": 2.0}
     wrong = [near, far, {}]
-    answers = [checks.Answer(1.0), checks.Answer(2.0), checks.Answer(0.0)]
-    assert checks.name_misconception(answers, right, wrong) == "far"
-    assert (
-        checks.name_misconception([checks.Answer(1.0), checks.Answer(0.0), checks.Answer(0.0)], right, wrong) == "near"
-    )
-    assert checks.name_misconception([checks.Answer(3.0)] * 3, right, wrong) == ""
+    answers = [Answer(1.0), Answer(2.0), Answer(0.0)]
+    assert name_misconception(answers, right, wrong) == "far"
+    assert name_misconception([Answer(1.0), Answer(0.0), Answer(0.0)], right, wrong) == "near"
+    assert name_misconception([Answer(3.0)] * 3, right, wrong) == ""
 
 
 def test_a_mistake_in_one_of_several_values_is_named():
     right, wrong = [(np.zeros(2), 1.0)], [{"second": (np.zeros(2), 2.0), "both": (np.ones(2), 2.0)}]
     for value in ((np.zeros(2), 2.0), [torch.zeros(2), 2]):
-        assert checks.name_misconception([checks.Answer(value)], right, wrong) == "second"
-    assert checks.name_misconception([checks.Answer(([1, 1], 2.0))], right, wrong) == "both"
+        assert name_misconception([Answer(value)], right, wrong) == "second"
+    assert name_misconception([Answer(([1, 1], 2.0))], right, wrong) == "both"
     for value in ((np.ones(2), 1.0), (np.zeros(2), 2.0, 0.0), 2.0, None):
-        assert checks.name_misconception([checks.Answer(value)], right, wrong) == ""
-    assert checks.name_misconception([checks.Answer(error=ZeroDivisionError("division by zero"))], right, wrong) == ""
+        assert name_misconception([Answer(value)], right, wrong) == ""
+    assert name_misconception([Answer(error=ZeroDivisionError("division by zero"))], right, wrong) == ""
 
 
 class Kernel:

@@ -22,7 +22,7 @@ SHORT = Limits(run=4, cell=1)
 SETUP = """import numpy as np
 from rlcourse.homework.scenarios import run
 ### BEGIN HIDDEN TESTS
-from rlcourse.homework.checks import compare
+from rlcourse.homework.compare import compare
 
 def hidden(f, right):
     for n in (1, 4):

@@ -11,7 +11,8 @@ from right_answers import BY_SET, STYLES, cells, functions
 from rlcourse.agents.tabular.control import q_learning
 from rlcourse.agents.tabular.planning import policy_iteration, q_iteration
 from rlcourse.homework.catalogue import catalogue
-from rlcourse.homework.checks import check, check_data, compare
+from rlcourse.homework.checks import check, check_data
+from rlcourse.homework.compare import compare
 from rlcourse.staff.bank import bank, entry, misconceptions
 from rlcourse.staff.check_data import FOLDER, PACKAGE, is_fresh, main, sources, write_check_data
 from rlcourse.worlds.grids import grid_world, random_mdp

@@ -6,7 +6,7 @@ import torch
 from right_answers import BY_SET, functions
 
 from rlcourse.functional import tabular
-from rlcourse.homework.checks import compare
+from rlcourse.homework.compare import compare
 from rlcourse.staff.bank import bank, entry
 from rlcourse.staff.hidden import cases_of, hidden, set_seed
 

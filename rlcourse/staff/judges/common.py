@@ -8,7 +8,7 @@ from numpy import ndarray
 
 from rlcourse.agents.tabular.planning import q_iteration
 from rlcourse.functional import tabular
-from rlcourse.homework.checks import as_numbers
+from rlcourse.homework.compare import as_numbers
 from rlcourse.worlds.mdp import MDP
 
 
