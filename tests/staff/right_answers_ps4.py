@@ -74,7 +74,7 @@ def lambda_returns(rewards, next_values, terminated, truncated, gamma, lam):
     T, B = rewards.shape
     goes_on = 1 - (terminated | truncated).float()
     goes_on[T - 1] = 0
-    V = next_values * (1 - terminated.float())
+    V = torch.where(terminated, torch.zeros(T, B), next_values)
     G = torch.zeros(T + 1, B)
     for t in range(T - 1, -1, -1):
         weight = lam * goes_on[t]
@@ -87,9 +87,9 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
     advantages = torch.zeros_like(rewards)
     last = torch.zeros(B)
     for t in range(T - 1, -1, -1):
-        not_terminated = 1.0 - terminated[t].float()
+        V = torch.where(terminated[t], torch.zeros(B), next_values[t])
         not_done = 1.0 - torch.logical_or(terminated[t], truncated[t]).float()
-        delta = rewards[t] + gamma * next_values[t] * not_terminated - values[t]
+        delta = rewards[t] + gamma * V - values[t]
         last = delta + gamma * lam * not_done * last
         advantages[t] = last
     return advantages
@@ -110,9 +110,9 @@ def vtrace(rewards, values, next_values, terminated, truncated, ratios, gamma, r
     T, B = rewards.shape
     rho = torch.minimum(ratios, torch.full((T, B), float(rho_bar)))
     c = torch.minimum(ratios, torch.full((T, B), float(c_bar)))
-    discount = gamma * (1 - terminated.float())
+    reached = next_values.masked_fill(terminated, 0.0)
     stop = (terminated | truncated).float()
-    delta = rho * (rewards + discount * next_values - values)
+    delta = rho * (rewards + gamma * reached - values)
     difference = torch.zeros(T, B)
     running = torch.zeros(B)
     for t in range(T - 1, -1, -1):
@@ -120,9 +120,9 @@ def vtrace(rewards, values, next_values, terminated, truncated, ratios, gamma, r
         difference[t] = running
     vs = values + difference
     ahead = torch.zeros(T, B)
-    ahead[-1] = next_values[-1]
-    ahead[:-1] = stop[:-1] * next_values[:-1] + (1 - stop[:-1]) * vs[1:]
-    return vs, rho * (rewards + discount * ahead - values)
+    ahead[-1] = reached[-1]
+    ahead[:-1] = stop[:-1] * reached[:-1] + (1 - stop[:-1]) * vs[1:]
+    return vs, rho * (rewards + gamma * ahead - values)
 """,
     "numpy": """
 def lambda_returns(rewards, next_values, terminated, truncated, gamma, lam):
@@ -190,7 +190,9 @@ def lambda_returns(rewards, next_values, terminated, truncated, gamma, lam):
 
 
 def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
-    delta = rewards.double() + gamma * (~terminated) * next_values.double() - values.double()
+    V = next_values.double().clone()
+    V[terminated] = 0
+    delta = rewards.double() + gamma * V - values.double()
     over = terminated | truncated
     A = delta.clone()
     weight, shifted, running = 1.0, delta, torch.ones_like(delta)

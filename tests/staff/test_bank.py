@@ -48,7 +48,7 @@ def test_the_triple(name):
 
     assert check(stub, name).state == "not attempted"
     assert check(BANK[name].function).state == "correct"
-    assert 4 <= len(BANK[name].misconceptions) <= 10
+    assert 4 <= len(BANK[name].misconceptions) <= 24
     assert {case.part for case in BANK[name].cases} == {"values", "edges"}
 
 
@@ -103,8 +103,8 @@ def test_the_committed_check_data_is_what_the_bank_writes(key):
     assert is_fresh(key, text), again
     committed, written = json.loads(text), json.loads(write_check_data(key))
     assert alike(committed, written) == "", again
-    assert len(text) < 80_000
-    assert max(map(len, text.splitlines())) < 4_000
+    assert len(text) < 300_000
+    assert max(map(len, text.splitlines())) < 12_000
 
 
 def alike(one, other, at: str = "") -> str:
