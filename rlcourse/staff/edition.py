@@ -1,7 +1,7 @@
 """The student edition of the library: what a problem set asks for, and everything later, without its body.
 
-A stripped function keeps its decorator, signature and docstring; called, it says which exercise it is. All else keeps
-its text. Only the Python files of the folders named here are handed out.
+A stripped function keeps its decorator, signature and docstring; its body asks for the student's own version, which
+lectures run with, and says which exercise it is where there is none. All else keeps its text. Only the Python files of the folders named here are handed out.
 """
 
 import ast
@@ -53,7 +53,7 @@ def strip(source: str, sets: list[str]) -> str:
     """A module without the bodies of the graded functions of some problem sets, and without what only they used."""
     lines = source.splitlines(keepends=True)
     stripped = False
-    for function, problem_set, points in reversed(list(graded_functions(ast.parse(source)))):
+    for function, problem_set, _ in reversed(list(graded_functions(ast.parse(source)))):
         if problem_set not in sets:
             continue
         has_docstring = ast.get_docstring(function) is not None
@@ -61,11 +61,23 @@ def strip(source: str, sets: list[str]) -> str:
         end = function.end_lineno
         while end < len(lines) and lines[end].startswith((" ", "\t")):  # comments that trail the last statement
             end += 1
-        name = PROBLEM_SETS[problem_set]
-        reason = f"is an exercise of {name}: pass your own" if points else f"comes with the answers of {name}"
-        lines[first:end] = [f'    raise NotImplementedError("{function.name} {reason}")\n']
+        arguments = ast.unparse(ast.Call(ast.Name("_"), _passed_on(function.args), []))
+        lines[first:end] = [f'    return mine("{function.name}"){arguments.removeprefix("_")}\n']
         stripped = True
-    return _without_orphans("".join(lines)) if stripped else source
+    return _without_orphans(_importing_mine("".join(lines))) if stripped else source
+
+
+def _passed_on(arguments: ast.arguments) -> list[ast.expr]:
+    """The arguments of a function in the order of its signature: a student may call them otherwise."""
+    return [ast.Name(argument.arg) for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+
+
+def _importing_mine(source: str) -> str:
+    """A module that also imports `mine`, after its last import."""
+    lines = source.splitlines(keepends=True)
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines.insert(max((node.end_lineno for node in imports), default=0), "from rlcourse.homework.mine import mine\n")
+    return "".join(lines)
 
 
 def _without_orphans(source: str) -> str:

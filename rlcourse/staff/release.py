@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rlcourse import __version__
 from rlcourse.contracts.graded import PROBLEM_SETS
+from rlcourse.homework.recorded import ORIGINALS
 from rlcourse.staff.bundle.upgrade import MANIFEST, NotABundle, digest, shipped, upgrade
 
 ROOT = Path(__file__).parents[2]
@@ -104,8 +105,10 @@ def _assemble(problem_set: str, folder: Path, solutions: bool, root: Path) -> No
         (folder / template).write_text(text, encoding="utf-8", newline="\n")
     (folder / "pyproject.toml").write_text(_project(root), encoding="utf-8", newline="\n")
     for lecture in guard.lectures(problem_set, root):
-        (folder / "lectures").mkdir(exist_ok=True)
+        (folder / "lectures" / ORIGINALS).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(lecture, folder / "lectures" / lecture.name)
+        if lecture.name.startswith(guard.LECTURES[problem_set]):  # those before it run with the library's functions
+            shutil.copyfile(lecture, folder / "lectures" / ORIGINALS / lecture.name)
         for record in _recorded(lecture, root):
             _copy_record(record, folder / record.relative_to(root))
     if solutions:
