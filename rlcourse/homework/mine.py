@@ -1,8 +1,8 @@
 """A student's own functions in the lectures of a bundle: `mine("q_backup")` is the student's `q_backup`.
 
-In the student edition this stands in the place of each body that is an exercise. It looks into the problem set's
-notebook, one folder above a lecture, runs the cells there that define the exercises, and checks each function when it is
-first asked for. A function that is not there, or not right, is NotWritten: in a lecture one plain line (recorded.py).
+In the student edition this stands in the place of each body that is an exercise. It looks into the notebook of the
+problem set, one folder above a lecture, runs the cells there that define the exercises, and checks each function when
+it is first asked for. One that is not there, or not right, is NotWritten: in a lecture one plain line (recorded.py).
 
 Beside the notebook itself, and where it is graded, nothing is looked for: a library function would hide there that the
 student's own one is missing.
@@ -60,7 +60,6 @@ class Homework:
             )
         if self.file is None:
             self._read(path)
-            recorded.watch(NotWritten, self.refresh)
         if name not in self.functions:
             self.functions[name] = self._checked(name)
         function = self.functions[name]
@@ -169,26 +168,32 @@ def run(cells: list[str]) -> dict[str, Any]:
 
 
 def in_place_of(name: str, function: Callable) -> Callable:
-    """A student's function that returns what the library's does: lists become arrays or tensors."""
+    """A student's function that returns what the library's does: arrays, or tensors of its arguments' precision."""
     from rlcourse.homework.checks import check_data
     from rlcourse.homework.wire import decode
 
-    kinds = inspect.signature(CATALOGUE[name].function).return_annotation
-    several = get_args(kinds)
-    kind = several[0] if several else kinds
-    expected = (decode(case["expected"]) for case in check_data()[name]["cases"] if not case.get("scenario"))
-    boolean = str(getattr(next(expected, None), "dtype", "")).endswith("bool")
+    returns = inspect.signature(CATALOGUE[name].function).return_annotation
+    if returns is np.ndarray:
+        return lambda *arguments: np.asarray(function(*arguments), float)
 
-    def as_kind(value: Any) -> Any:
-        if kind is np.ndarray:
-            return np.asarray(value, float)
-        torch = sys.modules["torch"]
-        if not isinstance(value, torch.Tensor):
-            value = torch.as_tensor(np.asarray(value), dtype=torch.get_default_dtype())
-        return value.bool() if boolean else value
+    import torch  # not for problem set 1
+
+    expected = [decode(case["expected"]) for case in check_data()[name]["cases"] if not case.get("scenario")]
+    boolean = any(getattr(one, "dtype", None) == torch.bool for one in expected)
+
+    def as_tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
+        if isinstance(value, list | tuple) and any(isinstance(part, torch.Tensor) for part in value):
+            return torch.stack([as_tensor(part, dtype) for part in value])  # keeps their gradients
+        return torch.as_tensor(value if isinstance(value, torch.Tensor) else np.asarray(value), dtype=dtype)
 
     def in_its_place(*arguments: Any) -> Any:
+        given = (x.dtype for x in arguments if isinstance(x, torch.Tensor) and x.is_floating_point())
+        dtype = torch.bool if boolean else next(given, torch.get_default_dtype())
         value = function(*arguments)
-        return tuple(map(as_kind, value)) if several else as_kind(value)
+        return tuple(as_tensor(part, dtype) for part in value) if get_args(returns) else as_tensor(value, dtype)
 
     return in_its_place
+
+
+if notebook():
+    recorded.watch(NotWritten, HOMEWORK.refresh)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 ORIGINALS = Path(".originals")  # beside a bundle's lectures: as they were handed out, whatever is saved over them
-WIDGET = re.compile(
-    r"\w+\(children="
-)  # the text that stands for sliders, which need a kernel
+WIDGET = re.compile(r"\w+\(children=")  # the text that stands for sliders, which need a kernel
+
+STAYS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef  # what they bind is not changed by a later line
+CHANGES = ("append", "extend", "update", "add", "insert", "setdefault")  # methods that change a list, dict or set
 
 
 def names_in(source: str) -> tuple[set[str], set[str]]:
@@ -61,7 +62,7 @@ def watch(missing: type[Exception], before_a_cell: Callable[[], None]) -> None:
         shell.events.register("pre_run_cell", lambda _: before_a_cell())
         shell.events.register("post_run_cell", lecture.after_a_cell)
         shell.ast_transformers.append(lecture)
-        shell.set_custom_exc((missing,), lambda *_, **__: [])  # no traceback
+        shell.set_custom_exc((Exception,), lecture.no_traceback)
 
 
 class Lecture:
@@ -89,20 +90,32 @@ class Lecture:
     def after_a_cell(self, result: Any) -> None:
         """Remember what a cell made and what not; where it could not run to its end, show what was recorded."""
         cut, self.cut = self.cut, None
-        if isinstance(result.error_in_exec, self.missing):
-            cut = self._line_of(result.error_in_exec), str(result.error_in_exec)
+        if missing := self._missing_in(result.error_in_exec):
+            cut = self._line_of(result.error_in_exec), str(missing)
             result.error_in_exec = None  # the cell counts as run, and the next one follows
         with suppress(SyntaxError):
-            for statement in ast.parse(self.shell.transform_cell(result.info.raw_cell)).body:
-                for name in changed_by(statement):
-                    if cut and statement.end_lineno >= cut[0]:
-                        self.absent[name] = cut[1]
-                    elif not result.error_in_exec:
-                        self.absent.pop(name, None)
+            statements = ast.parse(self.shell.transform_cell(result.info.raw_cell)).body
+            if cut:
+                self.absent |= dict.fromkeys(not_made(statements, cut[0]), cut[1])
+            elif not result.error_in_exec:
+                for name in names_in(ast.unparse(ast.Module(statements, [])))[0]:
+                    self.absent.pop(name, None)
         if cut:
             show_recorded(result.info.raw_cell, cut[1])
 
-    def _line_of(self, error: Exception) -> int:
+    def no_traceback(self, shell: Any, kind: type, error: Exception, trace: Any, tb_offset: int | None = None) -> list:
+        """What IPython calls where a cell raises: a missing function gets its line later, in after_a_cell."""
+        if not self._missing_in(error):
+            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+        return []
+
+    def _missing_in(self, error: BaseException | None) -> BaseException | None:
+        """The missing function that an exception comes from, be it in another process."""
+        while error is not None and not isinstance(error, self.missing):
+            error = error.__cause__
+        return error
+
+    def _line_of(self, error: BaseException) -> int:
         """The line of the cell that an exception came through."""
         for frame, line in traceback.walk_tb(error.__traceback__):
             if frame.f_globals is self.shell.user_ns and frame.f_code.co_name == "<module>":
@@ -110,15 +123,28 @@ class Lecture:
         return 0
 
 
-def changed_by(statement: ast.stmt) -> set[str]:
-    """The variables that a statement binds, or changes as `table[s] = ..` and `agent.net = ..` do."""
-    bound, _ = names_in(ast.unparse(statement))
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
+def not_made(statements: list[ast.stmt], line: int) -> set[str]:
+    """The variables that are not what they should be where a cell stopped at a line.
+
+    Those that are bound from there on, and those that are changed there: `table[s] = ..`, `steps.append(..)`. Of those
+    that the cell had bound before, all that are used there, for they may be changed too: `agent = ..; train(agent)`.
+    """
+    before, names = set(), set()
+    for statement in statements:
+        bound, used = names_in(ast.unparse(statement))
+        if statement.end_lineno < line:
+            before |= bound if not isinstance(statement, STAYS) else set()
+            continue
+        names |= bound | (used & before)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in CHANGES:
+                node = node.func
+            elif not isinstance(getattr(node, "ctx", None), ast.Store):
+                continue
             while isinstance(node, ast.Subscript | ast.Attribute):
                 node = node.value
-            bound |= {node.id} if isinstance(node, ast.Name) else set()
-    return bound
+            names |= {node.id} if isinstance(node, ast.Name) else set()
+    return names
 
 
 def show_recorded(source: str, why: str) -> None:

@@ -1,7 +1,8 @@
 """The student edition of the library: what a problem set asks for, and everything later, without its body.
 
-A stripped function keeps its decorator, signature and docstring; its body asks for the student's own version, which
-lectures run with, and says which exercise it is where there is none. All else keeps its text. Only the Python files of the folders named here are handed out.
+A stripped function keeps its decorator, signature and docstring; its body asks for the student's own
+version, which lectures run with, and says which exercise it is where there is none. All else keeps its text. Only the
+Python files of the folders named here are handed out.
 """
 
 import ast
@@ -12,6 +13,7 @@ from rlcourse.staff.answers import graded_functions, not_before
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = "contracts functional worlds parts training agents records pictures homework".split()  # staff/ is not one
+AS_ASKED = ".body  # agents call it as any student's function: in the shapes that the exercise has"
 CHECK_DATA = ("", "_silent_bug")  # what follows ps1 in the names of its data
 
 
@@ -61,15 +63,14 @@ def strip(source: str, sets: list[str]) -> str:
         end = function.end_lineno
         while end < len(lines) and lines[end].startswith((" ", "\t")):  # comments that trail the last statement
             end += 1
-        arguments = ast.unparse(ast.Call(ast.Name("_"), _passed_on(function.args), []))
-        lines[first:end] = [f'    return mine("{function.name}"){arguments.removeprefix("_")}\n']
+        arguments = ", ".join(argument.arg for argument in (*function.args.args, *function.args.kwonlyargs))
+        lines[first:end] = [
+            f'    return mine("{function.name}")({arguments})\n',
+            "\n\n",
+            f"del {function.name}{AS_ASKED}\n",
+        ]
         stripped = True
     return _without_orphans(_importing_mine("".join(lines))) if stripped else source
-
-
-def _passed_on(arguments: ast.arguments) -> list[ast.expr]:
-    """The arguments of a function in the order of its signature: a student may call them otherwise."""
-    return [ast.Name(argument.arg) for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
 
 
 def _importing_mine(source: str) -> str:

@@ -63,6 +63,7 @@ class Workers:
         self.seconds = 0.0  # from the moment that all were ready to the end of the last one
         self._links: dict[Connection, int] = {}  # of those that still run
         self._deadline = float("inf")
+        self._error: Exception | None = None  # the last one that a worker raised
 
     def __enter__(self) -> "Workers":
         context = multiprocessing.get_context("spawn")
@@ -116,7 +117,7 @@ class Workers:
         self.seconds = time.perf_counter() - (began or time.perf_counter())
         if len(self.died) == self.n:
             reasons = "; ".join(f"worker {worker}: {why}" for worker, why in sorted(self.died.items()))
-            raise RuntimeError(f"every worker died: {reasons}")
+            raise RuntimeError(f"every worker died: {reasons}") from self._error
 
     def _received(self, link: Connection) -> tuple[str, Any]:
         """A message, or that its worker has ended."""
@@ -131,6 +132,8 @@ class Workers:
                 del self._links[link]
                 self._deadline = min(self._deadline, time.monotonic() + self.grace)
                 return kind, what
+        if kind == "died":
+            what, self._error = what
         if kind in ("died", "ended"):
             self._lost(link, what)
         return kind, what
@@ -149,7 +152,12 @@ def _live(work: Callable[..., None], worker: int, connection: Connection, argume
         work(worker, Link(connection), *arguments)
     except Exception as error:
         with suppress(OSError):  # the first process has ended: there is nobody to tell
-            connection.send(("died", f"{error!r} ({traceback.extract_tb(error.__traceback__)[-1]})"))
+            why = f"{error!r} ({traceback.extract_tb(error.__traceback__)[-1]})"
+            try:
+                pickle.loads(pickle.dumps(error))
+            except Exception:  # an exception with a picture of its own, say: its text goes
+                error = None
+            connection.send(("died", (why, error)))
         sys.exit(1)
 
 

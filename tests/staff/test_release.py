@@ -46,7 +46,8 @@ def test_a_bundle_is_a_list_of_files(bundle, made_course):
         f"rlcourse/homework/check_data/ps1{kind}.json" for kind in edition.CHECK_DATA
     }
     beside = {"README.md", "Makefile", "LICENSE", "constraints.txt", "pyproject.toml", "rehearse.py", "upgrade.py"}
-    assert set(files(bundle)) == library | beside | {NOTEBOOK, "lectures/01_q_iteration.ipynb", "manifest.json"}
+    lectures = {f"lectures/{folder}01_q_iteration.ipynb" for folder in ("", ".originals/")}
+    assert set(files(bundle)) == library | beside | lectures | {NOTEBOOK, "manifest.json"}
     assert (bundle / NOTEBOOK).read_bytes() == (made_course / EXERCISE).read_bytes()
     assert not any(word in (bundle / "README.md").read_text() for word in ("@", "staff"))
     assert bundle.stat().st_mode & 0o755 == 0o755, "a student's account can read what the lecturer's made"

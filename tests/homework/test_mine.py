@@ -1,0 +1,121 @@
+"""A student's functions as the library finds them: which cells are run, what comes of them, what a kernel remembers."""
+
+import ast
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from rlcourse.homework import mine, recorded
+from rlcourse.homework.catalogue import catalogue
+
+catalogue()  # a bundle's functions are in it before they are asked for
+
+SETUP = "import numpy as np\nfrom rlcourse.homework.checks import check"
+GREEDY = """def greedy_policy(Q):
+    return share(Q == Q.max(axis=-1, keepdims=True))"""
+SHARE = "def share(x):\n    return x / np.sum(x, axis=-1, keepdims=True)"
+
+
+def cell(source: str, kind: str = "code", **nbgrader) -> dict:
+    return {"cell_type": kind, "id": "x", "source": source.splitlines(True), "metadata": {"nbgrader": nbgrader}}
+
+
+def write(path, *cells: dict | str) -> None:
+    cells = [cell(one) if isinstance(one, str) else one for one in cells]
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}))
+
+
+@pytest.mark.parametrize(
+    ("source", "bound", "used"),
+    [
+        ("x = [k * y for k in z]", {"x"}, {"y", "z"}),
+        ("def f(a):\n    b = a\n    return lambda c: b + c + d", {"f"}, {"d"}),
+        ("import a.b as c\nfrom d import e\nclass G(h): pass", {"c", "e", "G"}, {"h"}),
+        ("for i in (w := q): t[i] = 1", {"i", "w"}, {"q", "t", "i"}),
+        ("def f(n):\n    return f(n - 1)", {"f"}, {"f"}),
+    ],
+)
+def test_names_bound_and_used(source, bound, used):
+    assert recorded.names_in(source) == (bound, used)
+
+
+def test_the_cells_that_define_the_exercises_are_run_and_no_others(tmp_path):
+    path = tmp_path / "ps1_q_iteration.ipynb"
+    write(
+        path,
+        cell(SETUP, locked=True),
+        cell("# Intro\n\n## 1. Backups\n", "markdown"),
+        cell("%matplotlib inline\n!pip list\n" + SHARE),  # a helper that was added
+        "Q = np.eye(3)\nprint(greedy_policy(Q))",  # tried: binds a name that no function uses
+        cell("## 2. The greedy policy", "markdown"),
+        cell(GREEDY, solution=True),
+        cell("check(greedy_policy)", grade=True),
+        cell("policy = greedy_policy(np.ones(2))\nshare = None", grade=True),
+        "raise SystemExit",
+        "this is no Python",
+    )
+    cells, tasks = mine.cells_for({"greedy_policy", "q_backup"}, path)
+    assert [text.strip() for text in cells] == [SETUP, SHARE, GREEDY]
+    assert tasks == {"greedy_policy": "2"}
+    greedy = mine.run(cells)["greedy_policy"]
+    assert greedy(np.array([[1.0, 1.0], [0.0, 1.0]])).tolist() == [[0.5, 0.5], [0.0, 1.0]]
+
+
+def test_a_cell_that_raises_costs_what_it_did_not_define():
+    defined = mine.run(["a = 1\nb = 1 / 0", "c = a + 1", "d = b"])
+    assert (defined["a"], defined["c"]) == (1, 2)
+    assert "b" not in defined and "d" not in defined
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": [1]}', '{"cells": [{}]}', "\x89PNG"])
+def test_what_is_no_notebook_defines_nothing(tmp_path, text):
+    (tmp_path / "a.ipynb").write_text(text)
+    assert mine.cells_for({"q_backup"}, tmp_path / "a.ipynb") == ([], {})
+    assert mine.cells_for({"q_backup"}, tmp_path / "none.ipynb") == ([], {})
+
+
+def test_where_there_is_no_bundle_it_is_said_whose_exercise_it_is(tmp_path, monkeypatch):
+    (tmp_path / "lectures").mkdir()
+    monkeypatch.chdir(tmp_path / "lectures")
+    for name, why in {
+        "q_backup": "is an exercise of ps1_q_iteration: pass your own",
+        "sarsa_update": "comes with",
+    }.items():
+        with pytest.raises(mine.NotWritten, match=f"{name} {why}"):
+            mine.mine(name)
+    assert issubclass(mine.NotWritten, NotImplementedError)
+    error = pickle.loads(pickle.dumps(mine.NotWritten("why")))  # it may come from another process
+    assert error._render_traceback_() == ["why"]
+
+
+def test_what_comes_back_is_what_the_library_returns():
+    """Lists, arrays and other precisions become tensors of the arguments' precision; gradients are kept."""
+    scores, two = torch.tensor([1.0, 3.0, 2.0]), torch.arange(6.0).reshape(3, 2)
+    mask = mine.in_place_of("elite_mask", lambda scores, fraction: [0, 1, 0])(scores, 0.3)
+    assert mask.dtype == torch.bool and two[mask].tolist() == [[2.0, 3.0]]
+    for returned in (([1, 2], [3.0, 4.0]), (np.ones(2), [torch.tensor(1.0), 2.0]), torch.ones(2, 2)):
+        mean, std = mine.in_place_of("cem_refit", lambda *_, out=returned: out)(two.double(), scores.double(), 1, 0.1)
+        assert mean.dtype == std.dtype == torch.float64 and mean.shape == std.shape == (2,)
+    log_prob = torch.zeros(2, requires_grad=True)
+    entropies = mine.in_place_of("entropy", lambda x: [x[0] * 2, x[1] * 3])(log_prob)
+    entropies.sum().backward()
+    assert log_prob.grad.tolist() == [2.0, 3.0]
+    assert mine.in_place_of("q_backup", lambda *_: [[1, 2]])(0, 0, 0, 0).dtype == float
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "not_made"),
+    [
+        ("a = 1\nb = f(a)\nc = b", 2, {"a", "b", "c"}),  # a may have been changed by f
+        ("import a\ndef b(): pass\nc = 1\nd = b(a)", 4, {"d"}),
+        ("steps.append(f())", 1, {"steps"}),
+        ("table[s].row[0] = f(world)", 1, {"table"}),
+        ("for run in runs:\n    results[run] = f(run)\nplt.show()", 2, {"run", "results"}),
+        ("a = 1\nb = 2\nprint(f(b))", 3, {"b"}),
+    ],
+)
+def test_what_a_cell_that_stopped_did_not_make(source, line, not_made):
+    assert recorded.not_made(ast.parse(source).body, line) == not_made
