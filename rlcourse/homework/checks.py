@@ -6,6 +6,7 @@ instead. Nothing that a student's function does (raise, print, return nonsense) 
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,8 @@ from typing import Any
 from rlcourse.homework.asking import PRINTED, Answer, ask, message_of, shorten
 from rlcourse.homework.compare import as_numbers, close, compare
 from rlcourse.homework.naming import name_misconception
+from rlcourse.homework.paste import case_as_code
+from rlcourse.homework.student_code import fits, name_of, own_line, variables_of
 from rlcourse.homework.wire import decode
 
 
@@ -27,11 +30,15 @@ class Outcome:
     reason: str = ""
     hint: str = ""
     misconception: str = ""  # its id, where the hint is a known misconception's
+    part: str = ""  # the part that was checked and what it is worth, "edges, 1 point"
+    code: str = ""  # the case that failed, to paste and run where it is small
 
     def __str__(self) -> str:
         known_as = f" ({self.misconception.replace('-', ' ')})" if self.misconception else ""
         hint = f"Hint{known_as}: {self.hint}" if self.hint else ""
-        return "\n  ".join(filter(None, (f"{self.name}: {self.state}", self.reason, hint)))
+        head = f"{self.name} ({self.part}): {self.state}" if self.part else f"{self.name}: {self.state}"
+        code = textwrap.indent(f"The case:\n{textwrap.indent(self.code, '  ')}", "  ").lstrip() if self.code else ""
+        return "\n  ".join(filter(None, (head, self.reason, hint, code)))
 
     def _ipython_display_(self) -> None:
         """The check has printed it: at the end of a cell it does not appear once more."""
@@ -52,11 +59,12 @@ def check(function: Callable, name: str | None = None, part: str | None = None) 
 
     Args:
         function: your function.
-        name: which exercise it is, where that is not the function's own name.
+        name: which exercise it is, where neither its own name nor that of your variable says so.
         part: only the cases of one part, "values" or "edges" (the awkward ones); None: all.
     """
     known = check_data()
-    name = str(name or getattr(function, "__name__", "") or type(function).__name__)
+    caller = sys._getframe(1)
+    name = str(name or name_of(function, caller, known))
     if not callable(function):
         outcome = Outcome(
             name, "not attempted", f"got a {type(function).__name__}, expected a function: check(q_backup)"
@@ -68,13 +76,10 @@ def check(function: Callable, name: str | None = None, part: str | None = None) 
         parts = dict.fromkeys(case["part"] for case in known[name]["cases"])
         outcome = Outcome(name, "not attempted", f"part: got {part!r}, expected one of {', '.join(parts)}, or None")
     else:
-        entry = known[name]
-        cases = [case for case in entry["cases"] if part in (None, case["part"])]
+        cases = [case for case in known[name]["cases"] if part in (None, case["part"])]
         answers = [_ask(function, case) for case in cases]
-        outcome = _outcome(name, entry, cases, answers)
-        if outcome.state == "incorrect":
-            others = [case for case in entry["cases"] if case not in cases]  # on some cases alone mistakes look alike
-            outcome = _named(outcome, entry, cases + others, answers + [_ask(function, case) for case in others])
+        variable = next(iter(variables_of(function, caller)), name)
+        outcome = _outcome(function, Outcome(name, "correct", part=_worth(known[name], part)), variable, cases, answers)
         if printed := next((answer.printed for answer in answers if answer.printed), ""):
             print(f"(printed by {name}: {printed.strip()}{' ...' if len(printed) == PRINTED else ''})")
     print(outcome)
@@ -88,35 +93,51 @@ def _ask(function: Callable, case: dict) -> Answer:
     return ask(function, tuple(decode(case["arguments"])), case.get("scenario", ""))
 
 
-def _outcome(name: str, entry: dict, cases: list[dict], answers: list[Answer]) -> Outcome:
+def _worth(entry: dict, part: str | None) -> str:
+    """A part and its points in words; "" for all of an exercise whose parts have points of their own."""
+    points = entry.get("points", {}).get(part or "all")
+    worth = f"{points} point{'s' if points != 1 else ''}" if points else ""
+    return ", ".join(filter(None, (part, worth)))
+
+
+def _outcome(function: Callable, outcome: Outcome, variable: str, cases: list[dict], answers: list[Answer]) -> Outcome:
+    """What the answers to some cases come to. `variable`: what the student calls the function."""
     if all(isinstance(answer.error, NotImplementedError) for answer in answers):
-        return Outcome(name, "not attempted", message_of(answers[0].error))
-    reasons = [_complaint(answer, case, entry["call"]) for answer, case in zip(answers, cases, strict=True)]
-    if not any(reasons):
-        return Outcome(name, "correct", f"on all of {len(cases)} {_parts(cases)}")
-    return Outcome(name, "incorrect", next(filter(None, reasons)))
+        return replace(outcome, state="not attempted", reason=message_of(answers[0].error))
+    entry = check_data()[outcome.name]
+    complaints = [_complaint(function, entry["call"], *pair) for pair in zip(cases, answers, strict=True)]
+    failed = [place for place, complaint in enumerate(complaints) if complaint]
+    if not failed:
+        return replace(outcome, reason=f"on all of {len(cases)} cases")
+    mistake = _mistake(function, entry, cases, answers)
+    told = next((place for place in failed if mistake in cases[place]["wrong"]["dict"]), failed[0])
+    arguments, expected = (decode(cases[told][key]) for key in ("arguments", "expected"))
+    code = case_as_code(
+        variable, entry["call"], tuple(arguments), cases[told].get("scenario", ""), answers[told], expected
+    )
+    hint = entry["hints"].get(mistake, "")
+    return replace(outcome, state="incorrect", reason=complaints[told], hint=hint, misconception=mistake, code=code)
 
 
-def _named(outcome: Outcome, entry: dict, cases: list[dict], answers: list[Answer]) -> Outcome:
-    """The outcome with the hint of the misconception that explains all of the answers, where there is one."""
+def _mistake(function: Callable, entry: dict, cases: list[dict], answers: list[Answer]) -> str:
+    """The id of the misconception that explains all answers, those to the other part's cases too, or ""."""
+    others = [case for case in entry["cases"] if case not in cases]
+    cases, answers = cases + others, answers + [_ask(function, case) for case in others]
     expected, wrong = ([decode(case[key]) for case in cases] for key in ("expected", "wrong"))
-    mistake = name_misconception(answers, expected, wrong, ["otherwise" in case for case in cases])
-    return replace(outcome, hint=entry["hints"].get(mistake, ""), misconception=mistake)
+    return name_misconception(answers, expected, wrong, ["otherwise" in case for case in cases])
 
 
-def _parts(cases: list[dict]) -> str:
-    """What these cases are called: all of them, or those of one part."""
-    parts = {case["part"] for case in cases}
-    return "cases" if len(parts) > 1 else f"cases ({parts.pop()})"
-
-
-def _complaint(answer: Answer, case: dict, call: str) -> str:
+def _complaint(function: Callable, call: str, case: dict, answer: Answer) -> str:
     """Why an answer is wrong, beginning with the case; "" where it is right."""
-    if answer.error is not None:
-        how = f"; it is called as {call}" if "TypeError" in shorten(answer.error) else ""
-        return f"{case['about']}: raised {shorten(answer.error)}{how}"
-    difference = compare(answer.value, decode(case["expected"]))
-    return f"{case['about']}: {case.get('otherwise', difference)}" if difference else ""
+    if answer.error is None:
+        difference = compare(answer.value, decode(case["expected"]))
+        return f"{case['about']}: {case.get('otherwise', difference)}" if difference else ""
+    words = f"{case['about']}: raised {shorten(answer.error)}"
+    if line := own_line(answer.error):
+        words += f", in {line}"
+    elif isinstance(answer.error, TypeError) and not fits(function, call):
+        words += f"; it is called as {call}"
+    return words
 
 
 def _show_picture(name: str, cases: list[dict], answers: list[Answer]) -> None:

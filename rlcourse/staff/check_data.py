@@ -8,10 +8,12 @@ is fresh.
 import dataclasses
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
+from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.homework.compare import compare
 from rlcourse.homework.wire import decode, encode
 from rlcourse.staff.bank import Case, Entry, bank
@@ -27,13 +29,26 @@ SOURCES = (
     "functional/*.py",
     "homework/scenarios/*.py",
     "staff/check_data.py",
+    "homework/compare.py",
     "homework/wire.py",
 )
 
 
+def points(problem_set: str, package: Path = PACKAGE) -> dict[str, dict[str, float]]:
+    """What each part of a function is worth, {"q_backup": {"values": 2, "edges": 1}}, by the master's test cells."""
+    name = PROBLEM_SETS[problem_set]
+    master = package.parent / "solutions" / name / f"{name}.ipynb"
+    found: dict[str, dict[str, float]] = {}
+    for cell in json.loads(master.read_text(encoding="utf-8"))["cells"] if master.is_file() else []:
+        called = re.search(r"^check\((\w+)(?:, part=\"(\w+)\")?\)", "".join(cell["source"]), re.MULTILINE)
+        if called and cell["cell_type"] == "code":
+            found.setdefault(called[1], {})[called[2] or "all"] = cell["metadata"]["nbgrader"]["points"]
+    return found
+
+
 def sources(problem_set: str, package: Path = PACKAGE) -> str:
     """A hash of the sources of a problem set's check data: the same on every machine, whatever ends its lines."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(points(problem_set, package)).encode())
     for pattern in SOURCES:
         for path in sorted(package.glob(pattern.format(problem_set))):
             digest.update(f"{path.relative_to(package).as_posix()}\n{path.read_text(encoding='utf-8')}\0".encode())
@@ -89,13 +104,16 @@ def _dump(data: Any, levels: int, indent: str = "") -> str:
 
 def write_check_data(problem_set: str) -> str:
     """The text of rlcourse/homework/check_data/<problem_set>.json, from the bank and the library's own functions."""
+    entries = bank(problem_set)
+    worth = points(problem_set)
     functions = {
         name: {
             "call": entry.call,
+            "points": worth.get(name, {}),
             "hints": {mistake.id: mistake.hint for mistake in entry.misconceptions},
             "cases": [_case(entry, case) for case in entry.cases],
         }
-        for name, entry in bank(problem_set).items()
+        for name, entry in entries.items()
     }
     written = {"problem_set": problem_set, "sources": sources(problem_set), "functions": functions}
     return _dump(written, levels=5) + "\n"

@@ -136,6 +136,7 @@ def test_freshness_is_a_matter_of_sources_not_of_numbers(tmp_path):
     """Another processor's last digits are no reason to refuse; a changed bank or equation is."""
     package = tmp_path / "rlcourse"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", "check_data"))
+    shutil.copytree(PACKAGE.parent / "solutions", tmp_path / "solutions")
     before = sources("ps3")
     assert sources("ps3", package) == before
     crlf = package / "functional" / "search.py"
@@ -146,9 +147,20 @@ def test_freshness_is_a_matter_of_sources_not_of_numbers(tmp_path):
         (package / name).write_text(text + "# changed\n", encoding="utf-8")
         assert sources("ps3", package) != before
         (package / name).write_text(text, encoding="utf-8")
+    master = tmp_path / "solutions" / "ps3_reinforce" / "ps3_reinforce.ipynb"
+    master.write_text(master.read_text(encoding="utf-8").replace('"points": 1', '"points": 5'), encoding="utf-8")
+    assert sources("ps3", package) != before, "what a part is worth"
     text = (FOLDER / "ps3.json").read_text(encoding="utf-8")
     assert is_fresh("ps3", text) and is_fresh("ps3", text.replace("0.75", "0.750001"))
     assert not any(is_fresh(key, old) for key, old in [("ps4", text), ("ps3", "{}"), ("ps3", "["), ("ps3", "[]")])
+
+
+@pytest.mark.parametrize("key", SETS)
+def test_check_data_knows_what_each_part_is_worth(key):
+    marked = {e.name: e.points for e in catalogue().values() if e.problem_set == key and e.points}
+    written = {name: check_data()[name]["points"] for name in bank(key)}
+    assert {name: sum(parts.values()) for name, parts in written.items()} == marked
+    assert all(set(parts) in ({"values", "edges"}, {"all"}) for parts in written.values())
 
 
 def test_an_unknown_problem_set_is_named(capsys):

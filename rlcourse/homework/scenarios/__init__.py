@@ -29,17 +29,23 @@ def scenario(function: Callable) -> Callable:
     return function
 
 
-def run(scenario: str, *arguments: Any) -> Any:
-    """Run a scenario by name with a student's functions and plain data."""
+def find(scenario: str) -> Callable:
+    """The scenario of this name."""
     for module in sorted(module.name for module in iter_modules(__path__)):  # ps1 first: it needs no torch
         if scenario not in SCENARIOS:
             import_module(f"{__name__}.{module}")
     if scenario not in SCENARIOS:
         raise ValueError(f"scenario: got {scenario!r}, expected one of {', '.join(SCENARIOS)}")
+    return SCENARIOS[scenario]
+
+
+def run(scenario: str, *arguments: Any) -> Any:
+    """Run a scenario by name with a student's functions and plain data."""
+    function = find(scenario)
     for argument in arguments:
         if hasattr(argument, "run_scenario"):
             return argument.run_scenario(scenario, *arguments)
-    return SCENARIOS[scenario](*arguments)
+    return function(*arguments)
 
 
 def attempt(scenario: str, *arguments: Any) -> Any:
