@@ -29,6 +29,31 @@ def load(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
+def with_answers(result: dict[str, Any], answers: dict[str, str]) -> dict[str, Any]:
+    """A result with the written answers, by cell, for the person who grades them."""
+    cells = [
+        cell | {"answer": answers.get(cell["cell"], "")} if cell["verdict"] == "manual" else cell
+        for cell in result["cells"]
+    ]
+    return result | {"cells": cells}
+
+
+def files_csv(files: list[tuple[str, str, str]]) -> str:
+    """One line a file that was handed in: where, whose, and why it is not graded."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "id", "graded", "why not"])
+    for path, student, why_not in files:
+        writer.writerow([plain(entry) for entry in (path, student, "no" if why_not else "yes", why_not)])
+    return text.getvalue()
+
+
+def plain(entry: str) -> str:
+    """An entry that no spreadsheet runs, and that every file can hold."""
+    entry = entry.encode("utf-8", "backslashreplace").decode()
+    return f"'{entry}" if entry.startswith(FORMULA) else entry
+
+
 def final(result: dict[str, Any], by_hand: dict[str, dict], overrides: dict[str, dict]) -> dict[str, Any]:
     """A result with what people decided: points for written answers, and overrides, which win over everything."""
     graded = []
@@ -64,7 +89,7 @@ def grades_csv(results: list[dict[str, Any]], names: list[str]) -> str:
         overridden = [f"{c['cell']}: {c['overridden']}" for c in result["cells"] if c.get("overridden")]
         row = [result["student"], number(result["score"]), number(result["max"])]
         row += [*(points.get(name, "") for name in names), status(result), "; ".join(notes), "; ".join(overridden)]
-        writer.writerow([f"'{entry}" if entry.startswith(FORMULA) else entry for entry in row])
+        writer.writerow([plain(entry) for entry in row])
     return text.getvalue()
 
 

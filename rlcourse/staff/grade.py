@@ -1,26 +1,29 @@
 """Grade a class: `rlcourse grade ps1 SUBMISSIONS --out DIR`.
 
 DIR/results holds a file a submission (whole_class.py), DIR/overrides.json and DIR/by_hand.json what people decided. All
-else in DIR is made from those, afresh each time.
+else in DIR is made afresh each time; DIR/files.csv says of every file that was handed in whether it counts, or why not.
 """
 
 import argparse
 import base64
 import contextlib
-import datetime
 import importlib.util
 import json
 import os
-import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff import cells, export, feedback, gradebook, sandbox, submissions
+from rlcourse.staff.decisions import with_overrides, with_points_by_hand
 from rlcourse.staff.judge import Job
+from rlcourse.staff.results import drop_damaged, only_one
+from rlcourse.staff.roster import NotARoster, compare, read_roster
+from rlcourse.staff.slim import without_outputs
+from rlcourse.staff.systems import normal
 from rlcourse.staff.whole_class import PACKAGE, GradeError, file_name, judge_all
+from rlcourse.staff.written import answers_of
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -32,10 +35,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where results, grades.csv and feedback go")
     parser.add_argument("--list", action="store_true", help="show which student each file is taken for, grade nothing")
     parser.add_argument("--id-pattern", metavar="RE", help="regular expression with (?P<id>..) for a student's files")
+    parser.add_argument("--roster", type=Path, metavar="FILE", help="CSV with id, name: tells who handed in nothing")
     parser.add_argument("--student", metavar="NAME", help="grade this one again, whatever is there already")
     parser.add_argument("--seed", type=int, default=0, help="what the hidden inputs are drawn from (default 0)")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="submissions at a time (default: one a core)")
-    parser.add_argument("--dask", metavar="ADDRESS", help="use a Dask cluster that shares this file system")
+    scheduler = "judge on the workers of this Dask scheduler, which share the file system"
+    parser.add_argument("--scheduler", "--dask", dest="dask", metavar="ADDRESS", help=scheduler)
     parser.add_argument("--solutions", type=Path, default=PACKAGE.parent / "solutions", help="the master notebooks")
     parser.add_argument(
         "--override", nargs=3, action="append", default=[], metavar=("STUDENT", "CELL", "POINTS"), help="set by hand"
@@ -54,20 +59,60 @@ def default_jobs() -> int:
 
 def command(options: argparse.Namespace) -> int:
     """`rlcourse grade`; the exit status: 2 where it could not run, 1 where a test was at fault, else 0."""
+    with contextlib.suppress(AttributeError):  # a name that the terminal cannot show must not stop the grading
+        sys.stdout.reconfigure(errors="backslashreplace")
+    kept = f"what was judged is kept in {options.out}, and the same command goes on from there"
     try:
         return list_only(options) if options.list else grade(options)
-    except (GradeError, submissions.NotSubmissions) as error:
+    except (GradeError, submissions.NotSubmissions, NotARoster, gradebook.NotAGradebook) as error:
         print(f"rlcourse grade: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"rlcourse grade: {error.filename or 'a file'}: {error.strerror or error}; {kept}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"\nrlcourse grade: stopped; {kept}", file=sys.stderr)
+    return 2
+
+
+def find(options: argparse.Namespace) -> submissions.Found:
+    """The submissions; the notebook as students got it tells which of a student's several was worked on."""
+    name = PROBLEM_SETS[options.problem_set]
+    stub = stub_of(options)
+    return submissions.find(
+        options.submissions, name, options.id_pattern, options.out, stub.read_bytes() if stub.is_file() else None
+    )
+
+
+def stub_of(options: argparse.Namespace) -> Path:
+    """The notebook as students got it, in exercises/ beside solutions/."""
+    name = PROBLEM_SETS[options.problem_set]
+    return options.solutions.parent / "exercises" / name / f"{name}.ipynb"
 
 
 def list_only(options: argparse.Namespace) -> int:
-    found, left_out = submissions.find(options.submissions, PROBLEM_SETS[options.problem_set], options.id_pattern)
-    width = max([len(one.student) for one in found], default=0)
-    for one in found:
+    people = read_roster(options.roster) if options.roster else {}
+    found = find(options)
+    width = max([len(one.student) for one in found.submissions], default=0)
+    for one in found.submissions:
         print(f"{one.student.ljust(width)}  {'; '.join([one.problem or one.path, *one.notes])}")
-    print(f"{len(found)} students" + (f"; not read: {', '.join(left_out[:10])}" if left_out else ""))
+    others = ", ".join(file.path for file in found.left_out if file.why_not == submissions.NO_NOTEBOOK)
+    print(f"{len(found.submissions)} students{'; not read: ' if others else ''}{others}")
+    tell(found, people)
     return 0
+
+
+def tell(found: submissions.Found, people: dict[str, str]) -> None:
+    """What a person should know before an hour of grading: what is not graded, who is missing."""
+    for line in found.told:
+        print(line)
+    for file in found.left_out:
+        if file.why_not != submissions.NO_NOTEBOOK:
+            print(f"not graded: {file.path}: {file.why_not}")
+    if people:
+        missing, unknown = compare(people, [one.student for one in found.submissions])
+        for student in missing:
+            print(f"missing: {student} {people[student]}".rstrip())
+        for student in unknown:
+            print(f"not in the roster: {student}")
 
 
 def grade(options: argparse.Namespace) -> int:
@@ -75,36 +120,50 @@ def grade(options: argparse.Namespace) -> int:
     name = PROBLEM_SETS[options.problem_set]
     out, master = options.out, options.solutions / name / f"{name}.ipynb"
     check_options(options, master)
-    found, left_out = submissions.find(options.submissions, name, options.id_pattern)
-    students = [one.student for one in found]
-    if not found:
+    people = read_roster(options.roster) if options.roster else {}
+    found = find(options)
+    students = [one.student for one in found.submissions]
+    if not students:
         raise GradeError(f"SUBMISSIONS: got {options.submissions}, which holds no notebook; see --list, --id-pattern")
+    options.student = options.student and normal(options.student)
     if options.student and options.student not in students:
         raise GradeError(f"--student: got {options.student!r}, expected one of {', '.join(students[:20])}")
-    for path in left_out:
-        print(f"not read as a submission: {path}")
+    tell(found, people)
+    points = graded_cells(master)
     with only_one(out):
-        overrides = with_overrides(out, options, students, graded_cells(master))
+        overrides = with_overrides(out, options, students, points)
         by_hand = with_points_by_hand(out, options, name)
-        notebooks = {one.student: read(one) for one in found}
-        jobs = [job_for(one, *notebooks[one.student], options, master) for one in found]
-        results = judge_all(jobs, out, options, master)
-        for one, job in zip(found, jobs, strict=True):
-            result = results.get(one.student) or not_graded_yet(job, master)
-            result = result | {"notes": [*one.notes, *result["notes"]]}
-            results[one.student] = export.final(result, by_hand.get(one.student, {}), overrides.get(one.student, {}))
-        report([results[student] for student in students], out, graded_cells(master), name)
         if options.to_nbgrader:
-            hand_over(options.to_nbgrader, name, master, [results[s] for s in students if s in results], notebooks)
+            gradebook.check(options.to_nbgrader.resolve())
+        drop_damaged(out / "results")
+        export.write(out / "files.csv", export.files_csv(found.files))
+        notebooks = {one.student: read(one) for one in found.submissions}
+        jobs = [job_for(one, *notebooks[one.student], options, master) for one in found.submissions]
+        results = judge_all(jobs, out, options, master)
+        readable = cells_of(notebooks)
+        stub = cells.read((stub_of(options) if stub_of(options).is_file() else master).read_bytes())
+        for one, job in zip(found.submissions, jobs, strict=True):
+            result = results.get(one.student) or not_graded_yet(job, master)
+            answers = answers_of(stub, readable.get(one.student, []))
+            result = export.with_answers(result | {"notes": [*one.notes, *result["notes"]]}, answers)
+            results[one.student] = export.final(result, by_hand.get(one.student, {}), overrides.get(one.student, {}))
+        report([results[student] for student in students], out, points, name)
+        if options.to_nbgrader:
+            graded = [results[student] for student in students if results[student]["cells"]]
+            notebook = json.loads(master.read_text(encoding="utf-8"))
+            gradebook.to_nbgrader(options.to_nbgrader.resolve(), name, notebook, graded, readable)
+            print(f"nbgrader's gradebook: {options.to_nbgrader}; `nbgrader formgrader` shows what a person grades")
     states = [export.status(results[student]) for student in students]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    print(f"{len(found)} submissions: {counts}. Scores: {out / 'grades.csv'}, overview: {out / 'index.html'}")
+    print(f"{len(students)} submissions: {counts}. Scores: {out / 'grades.csv'}, overview: {out / 'index.html'}")
     return 1 if any(state.startswith("grader error") for state in states) else 0
 
 
 def check_options(options: argparse.Namespace, master: Path) -> None:
     if options.out is None:
         raise GradeError("--out DIR is needed: where results, grades.csv and feedback go")
+    if options.seed < 0:
+        raise GradeError(f"--seed: got {options.seed}, expected a whole number from 0 on")
     if options.jobs < 1:
         raise GradeError(f"--jobs: got {options.jobs}, expected at least 1")
     if not master.is_file():
@@ -123,64 +182,30 @@ def check_options(options: argparse.Namespace, master: Path) -> None:
         print("Isolation is reduced: students' code runs with your own rights.", file=sys.stderr)
 
 
-@contextlib.contextmanager
-def only_one(out: Path) -> Iterator[None]:
-    """Hold the folder's lock; it goes with the process, however that ends."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GradeError(f"--out: got {out}: {error.strerror}") from None
-    with open(out / ".lock", "w") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows
-            pass
-        except OSError:
-            raise GradeError(f"--out: {out} is in use by another run of `rlcourse grade`") from None
-        yield
-
-
 def graded_cells(master: Path) -> dict[str, float]:
     """The master's graded cells, in order: their points."""
     return {cell.name: cell.points for cell in cells.read(master.read_bytes()) if cell.kind in ("test", "manual")}
 
 
-def with_overrides(out: Path, options: argparse.Namespace, students: list[str], points: dict[str, float]) -> dict:
-    """What was set by hand, now or before; kept in overrides.json, which no grading touches."""
-    overrides = export.load(out / "overrides.json")
-    for student, cell, given in options.override:
-        for value, known, what in ((student, students, "STUDENT"), (cell, list(points), "CELL")):
-            if value not in known:
-                raise GradeError(f"--override: got {what} {value!r}, expected one of {', '.join(known[:20])}")
-        if not re.fullmatch(r"\d+(\.\d+)?", given) or float(given) > points[cell]:
-            raise GradeError(f"--override: got POINTS {given!r}, expected a number from 0 to {points[cell]:g}")
-        entry = {"points": float(given), "reason": options.reason, "date": f"{datetime.date.today()}"}
-        overrides.setdefault(student, {})[cell] = entry
-    if options.override:
-        export.write(out / "overrides.json", json.dumps(overrides, indent=1))
-    return overrides
-
-
-def with_points_by_hand(out: Path, options: argparse.Namespace, name: str) -> dict[str, dict[str, float]]:
-    """What a person gave in nbgrader's formgrader, read now or before."""
-    if options.from_nbgrader:
-        if not options.from_nbgrader.is_file():
-            raise GradeError(f"--from-nbgrader: got {options.from_nbgrader}, expected nbgrader's gradebook")
-        points = gradebook.from_nbgrader(options.from_nbgrader.resolve(), name)
-        export.write(out / "by_hand.json", json.dumps(points, indent=1))
-    return export.load(out / "by_hand.json")
-
-
 def read(one: submissions.Submission) -> tuple[bytes, str]:
-    """The notebook's bytes, and why there are none."""
+    """The notebook without its outputs, and why there is none."""
     if one.problem:
         return b"", one.problem
     try:
-        return one.read(), ""
+        return without_outputs(one.read()), ""
+    except cells.Unreadable as error:
+        return b"", str(error)
     except Exception as error:  # a damaged or encrypted archive, a file that may not be read: it costs only itself
         return b"", f"the file cannot be read: {str(error)[:100]}"
+
+
+def cells_of(notebooks: dict[str, tuple[bytes, str]]) -> dict[str, list[cells.Cell]]:
+    """The cells by student; none of a notebook that cannot be read."""
+    readable = {}
+    for student, (notebook, _) in notebooks.items():
+        with contextlib.suppress(cells.Unreadable):
+            readable[student] = cells.read(notebook)
+    return readable
 
 
 def job_for(
@@ -206,16 +231,3 @@ def report(results: list[dict[str, Any]], out: Path, points: dict[str, float], t
         export.write(out / "gradescope" / f"{file_name(result['student'])}.json", export.gradescope(result))
     export.write(out / "grades.csv", export.grades_csv(results, list(points)))
     export.write(out / "index.html", feedback.index(results, pages, f"{title}: overview"))
-
-
-def hand_over(
-    database: Path, name: str, master: Path, results: list[dict], notebooks: dict[str, tuple[bytes, str]]
-) -> None:
-    """Put scores and notebooks where nbgrader's formgrader finds them."""
-    readable = {}
-    for student, (notebook, _) in notebooks.items():
-        with contextlib.suppress(cells.Unreadable):
-            readable[student] = cells.read(notebook)
-    graded = [result for result in results if result["cells"]]
-    gradebook.to_nbgrader(database.resolve(), name, json.loads(master.read_text(encoding="utf-8")), graded, readable)
-    print(f"nbgrader's gradebook: {database}; `nbgrader formgrader` there shows what a person grades")

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
 
+class NotAGradebook(ValueError):
+    """The file is not nbgrader's gradebook, or cannot be written; the message names it."""
+
+
 @contextlib.contextmanager
 def open_book(database: Path) -> "Iterator[Gradebook]":
     """nbgrader's gradebook; made where there is none, by a program that lies beside Python, not always on the path."""
     from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SQLAlchemyError
 
     database.parent.mkdir(parents=True, exist_ok=True)
     path = os.environ.get("PATH", "")
@@ -28,8 +33,17 @@ def open_book(database: Path) -> "Iterator[Gradebook]":
         with warnings.catch_warnings(), Gradebook(f"sqlite:///{database}") as book:
             warnings.simplefilter("ignore")  # SQLAlchemy's about nbgrader's own code
             yield book
+    except SQLAlchemyError as error:
+        what = str(error).partition("\n")[0]
+        raise NotAGradebook(f"{database}: {what}; expected nbgrader's gradebook, which can be written") from None
     finally:
         os.environ["PATH"] = path
+
+
+def check(database: Path) -> None:
+    """Open the gradebook, and make it where there is none, before hours are spent on what goes into it."""
+    with open_book(database):
+        pass
 
 
 def for_formgrader(master: list[dict], student: list[cells.Cell], result: dict[str, Any]) -> list[dict]:
@@ -37,9 +51,15 @@ def for_formgrader(master: list[dict], student: list[cells.Cell], result: dict[s
 
     That is what nbgrader's formgrader shows a person who grades the written answers.
     """
-    work = cells.work_of([cells.read_cell(cell) for cell in master], student)
-    sources = {cell.name: cell.source for cell in work.cells if cell.kind == "solution"} | work.answers
+    solutions = {own.name for own in map(cells.read_cell, master) if own.kind == "solution"}
+    sources: dict[str, str] = {}
+    for own in student:
+        if own.name in solutions:  # a cell that was split or copied is there more than once
+            sources[own.name] = "\n\n".join(filter(None, [sources.get(own.name), own.source]))
     verdicts = {cell["cell"]: cell for cell in result["cells"]}
+    for name, cell in verdicts.items():
+        if cell["verdict"] == "manual":
+            sources[name] = cell["answer"] or "(not answered)"
     shown = []
     for cell in master:
         name = cells.read_cell(cell).name
@@ -49,8 +69,6 @@ def for_formgrader(master: list[dict], student: list[cells.Cell], result: dict[s
             text = "\n".join(filter(None, [verdict["verdict"], verdict["hint"], verdict["public"]])) if verdict else ""
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
             cell["execution_count"] = None
-        elif verdicts.get(name) and name not in work.answers:
-            cell["source"] = "(not answered)"
         shown.append(cell)
     return shown
 

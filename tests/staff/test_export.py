@@ -139,7 +139,8 @@ class TestNbgrader:
         assert gradebook.from_nbgrader(database, "ps1")["jane"] == {"written": 3.5}
 
     def test_formgrader_sees_the_answer_and_no_hidden_test(self, database, notebook):
-        judged = export.final(result(test_double={"verdict": "failed", "points": 0.0, "hint": "A hint."}), {}, {})
+        changes = {"test_double": {"verdict": "failed", "points": 0.0, "hint": "A hint."}}
+        judged = export.final(result(**changes, written={"answer": "Because."}), {}, {})
         handed_in = cells.read(as_bytes(student(written="Because.", double="def double(x):\n    return 7")))
         gradebook.to_nbgrader(database, "ps1", notebook, [judged], {"jane": handed_in})
         text = (database.parent / "autograded" / "jane" / "ps1" / "ps1.ipynb").read_text()
