@@ -1,17 +1,20 @@
 """The cells of a problem set: what the master notebook asks for, and what of it a student's notebook brings.
 
-The master decides: which cells there are, what each is for, what it is worth. Of a student's notebook only solution
-cells, written answers and added cells count, so that a deleted, edited or doubled test cell changes nothing.
+The master decides which tests are asked, and what each is worth: a deleted, edited or doubled test cell changes
+nothing. The student's notebook decides what runs, in which order, and so what each test meets where it stands.
 """
 
 import ast
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 MAX_NOTEBOOK_BYTES = 20 * 2**20
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE)
+
+STUB = re.compile(r"\W*your answer here\W*", re.IGNORECASE)  # nbgrader's text for an answer that is still to be written
 
 
 class Unreadable(ValueError):
@@ -103,63 +106,133 @@ def names_of(source: str) -> tuple[set[str], set[str]]:
     return functions, values
 
 
-def is_stub(source: str) -> bool:
-    return "raise NotImplementedError" in source
+def imports_of(source: str) -> Iterator[str]:
+    """The modules that a source imports, wherever in it, in order."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that the worker does with a student's notebook: it runs a cell, or it stands where a test is asked."""
+
+    kind: str  # set-up, solution, added, changed (the student's form of a cell that was not his to change) or test
+    name: str  # the master's name of the cell; "added after .." where it has none
+    source: str | None  # None for a test
 
 
 @dataclass
 class Work:
-    """What a student's notebook comes to: cells for the worker, written answers, what a person should know."""
+    """What a student's notebook comes to: steps for the worker, written answers, what a person should know."""
 
-    cells: list[Cell] = field(default_factory=list)  # kinds: set-up (the master's), solution and added
+    steps: list[Step] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def work_of(master: list[Cell], student: list[Cell]) -> Work:
-    """What the worker runs: the master's set-up, the student's solutions, and added cells where they were added."""
-    work = Work()
-    known = {cell.name: cell for cell in master if cell.name}
-    same_source = {cell.source.strip() for cell in master if cell.code}
-    solutions: dict[str, list[str]] = {}
-    added: dict[str, list[str]] = {}
-    place = ""  # the last cell of the master's before an added one
-    for cell in student:
-        original = known.get(cell.name)
-        if original is None:
-            new = cell.code and cell.source.strip() and cell.source.strip() not in same_source
-            if new and not cell.hints.get("skip_when_grading"):
-                added.setdefault(place, []).append(cell.source)
+    """A student's notebook as Jupyter would run it, in the student's own order.
+
+    All code cells run where they stand, a copy or a half of a solution cell too. A changed cell of the master's runs as
+    the student has it, then as the master has it; one that was lost runs, or is asked, where it would stand.
+    """
+    order = {cell.name: place for place, cell in enumerate(master) if cell.name}
+    matched = names_in(student, master)
+    last = {name: number for number, (name, _) in enumerate(matched)}  # of a test that is there twice the last is asked
+    work = Work(answers=answers_in(master, matched))
+    placed: list[tuple[int, Step]] = []  # each with the place of the master's cell that it is, or that it follows
+    place, after = -1, "the start"
+    for number, (name, cell) in enumerate(matched):
+        if name is not None:
+            place, after = order[name], name
+        if not cell.code:
+            if name is not None and master[place].kind == "solution":
+                work.notes.append(f"solution cell {name} is a text cell here, so that nothing of it runs")
             continue
-        place = cell.name
-        if original.kind == "solution" and cell.code:
-            solutions.setdefault(cell.name, []).append(cell.source)
-        elif original.kind == "manual" and cell.source.strip() != original.source.strip():
-            work.answers[cell.name] = cell.source
-        elif original.kind == "show" and cell.source.strip() != original.source.strip():
-            work.notes.append(f"cell {cell.name} was changed; grading does not run it")
-
-    def add(place: str) -> None:
-        work.cells.extend(
-            Cell("added", f"added after {place or 'the start'}", source) for source in added.get(place, [])
-        )
-
-    add("")
-    for cell in master:
-        if cell.kind == "set-up":
-            work.cells.append(Cell("set-up", cell.name, HIDDEN.sub("", cell.source)))
-        elif cell.kind == "solution":
-            versions = solutions.get(cell.name, [])
-            if not versions:
-                work.notes.append(f"solution cell {cell.name} is missing")
-            if len(versions) > 1:
-                work.notes.append(
-                    f"solution cell {cell.name} is there {len(versions)} times; the last one with code counts"
-                )
-            if versions:
-                written = [source for source in versions if not is_stub(source)]
-                work.cells.append(Cell("solution", cell.name, (written or versions)[-1]))
-        add(cell.name)
-    if not solutions:
+        original = None if name is None else master[place]
+        kind = "added" if original is None else original.kind
+        public = "" if original is None else public_source(original)
+        changed = kind in ("set-up", "test", "show") and public_source(cell) != public
+        if kind in ("added", "manual") and cell.source.strip():
+            placed.append((place, Step("added", f"added after {after}", cell.source)))
+        elif kind == "solution":
+            placed.append((place, Step("solution", name, cell.source)))
+        elif changed and cell.source.strip():
+            placed.append((place, Step("changed", name, cell.source)))
+            if kind != "show":
+                work.notes.append(f"cell {name} was changed: it runs as it was changed, then as it was")
+        elif kind == "show" and not original.hints.get("skip_when_grading"):
+            placed.append((place, Step("added", name, cell.source)))
+        if kind == "set-up":
+            placed.append((place, Step("set-up", name, public)))
+        elif kind == "test" and last[name] == number:
+            placed.append((place, Step("test", name, None)))
+    work.steps = with_lost_cells(master, order, placed)
+    there = {name for name, _ in matched}
+    solutions = [cell.name for cell in master if cell.kind == "solution"]
+    work.notes += [f"solution cell {name} is missing" for name in solutions if name not in there]
+    if solutions and not there.intersection(solutions):
         work.notes.append("none of the problem set's solution cells is in this notebook: is it the right one?")
     return work
+
+
+def public_source(cell: Cell) -> str:
+    """A cell as students get it."""
+    return HIDDEN.sub("", cell.source).strip()
+
+
+def names_in(student: list[Cell], master: list[Cell]) -> list[tuple[str | None, Cell]]:
+    """A student's cells, each with the name of the master's cell that it is: it has that name, or its very words."""
+    names = {cell.name for cell in master if cell.name}
+    words = {
+        (cell.code, public_source(cell)): cell.name
+        for cell in reversed(master)
+        if cell.name and cell.kind not in ("solution", "manual")
+    }
+    return [
+        (cell.name if cell.name in names else words.get((cell.code, public_source(cell) or None)), cell)
+        for cell in student
+    ]
+
+
+def with_lost_cells(master: list[Cell], order: dict[str, int], placed: list[tuple[int, Step]]) -> list[Step]:
+    """All steps, with the master's set-up cells and tests that a student's notebook has lost where they would stand."""
+    there = {step.name for _, step in placed if step.kind in ("set-up", "test")}
+    for cell in master:
+        if cell.kind not in ("set-up", "test") or cell.name in there:
+            continue
+        own = order[cell.name]
+        if cell.kind == "set-up":  # right behind what comes before it
+            before = [number for number, (place, _) in enumerate(placed) if 0 <= place < own]
+            at, step = (before[-1] + 1 if before else 0), Step("set-up", cell.name, public_source(cell))
+        else:  # right before what comes behind it
+            behind = [number for number, (place, _) in enumerate(placed) if place > own]
+            at, step = (behind[0] if behind else len(placed)), Step("test", cell.name, None)
+        placed.insert(at, (own, step))
+    return [step for _, step in placed]
+
+
+def answers_in(master: list[Cell], matched: list[tuple[str | None, Cell]]) -> dict[str, str]:
+    """The written answers by name: what stands in the answer's own cell, and in added text cells right below it."""
+    answers = {}
+    names = [name for name, _ in matched]
+    for place, cell in enumerate(master):
+        if cell.kind != "manual" or not cell.name:
+            continue
+        if cell.name in names:
+            start = names.index(cell.name)
+        else:  # its cell has lost its name, or is gone: look behind the cell before it
+            earlier = [names.index(own.name) for own in master[:place] if own.name in names]
+            start = max(earlier) + 1 if earlier else 0
+        texts = []
+        for name, own in matched[start:]:
+            if name not in (None, cell.name) or (own.code and name is None):
+                break
+            texts.append(own.source.strip())
+        text = "\n\n".join(text for text in texts if text and not STUB.fullmatch(text))
+        if text:
+            answers[cell.name] = text
+    return answers

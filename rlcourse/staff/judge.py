@@ -1,9 +1,7 @@
-"""The judge: one process a submission, which runs the master notebook's test cells on the student's functions.
+"""The judge: a process that runs the master notebook's test cells on the functions of one student after the other.
 
 The student's code never runs here. Where the master's set-up and solution cells define functions, the judge has proxies
 that call the worker (remote.py); what the tests and their hidden part then say decides.
-
-    python -m rlcourse.staff.judge < job.json > result.json
 """
 
 import ast
@@ -16,23 +14,28 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import rlcourse
 from rlcourse.staff import cells, sandbox
+from rlcourse.staff.hidden import hidden
 from rlcourse.staff.remote import (
     CannotAsk,
     CellEnded,
     Limits,
     NotAttempted,
     Proxy,
+    Sandbox,
     SandboxFailed,
     StudentError,
     Worker,
 )
 
 KEPT_TEXT = 20_000  # letters of a public check's text
+RAISED = "Your code raised an exception, or gave back what is not plain data."
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,14 @@ class Job:
     sandboxed: bool = True
     limits: Limits = field(default_factory=Limits)
     hide: tuple[str, ...] = ()  # folders that the sandbox must not show
+    own: dict[str, float] = field(default_factory=dict)  # seconds that each test may take, whatever else was slow
 
 
-def judge(job: Job) -> dict[str, Any]:
-    """The outcome of one submission: state, score, and a verdict with points for every graded cell of the master."""
+def judge(job: Job, box: Sandbox | None = None) -> dict[str, Any]:
+    """The outcome of one submission: state, score, and a verdict with points for every graded cell of the master.
+
+    box: the sandbox where its worker runs; None: one of its own.
+    """
     began = time.monotonic()
     master = cells.read(Path(job.master).read_bytes())
     graded = [cell for cell in master if cell.kind in ("test", "manual")]
@@ -64,12 +71,7 @@ def judge(job: Job) -> dict[str, Any]:
     except cells.Unreadable as reason:
         nothing = [outcome(cell, "manual" if cell.kind == "manual" else "not attempted") for cell in graded]
         return result | {"state": "unreadable", "score": 0.0, "cells": nothing, "notes": [str(reason)]}
-    command, environment = (
-        sandbox.command(Path(job.edition), tuple(map(Path, job.hide)))
-        if job.sandboxed
-        else sandbox.unsafe_command(Path(job.edition))
-    )
-    worker = Worker(command, environment, work.cells, job.limits)
+    worker = Worker(box or sandbox_for(job), work.steps, job.limits, job.own)
     try:
         result["cells"] = run_master(master, work, worker, job.seed)
     except Exception:  # the sandbox, or a set-up cell of the master
@@ -77,31 +79,59 @@ def judge(job: Job) -> dict[str, Any]:
         return result | {"state": "grader error", "score": None}
     finally:
         worker.stop()
+        if box is None:
+            worker.sandbox.stop()
     broken = any(cell["verdict"] == "grader error" for cell in result["cells"])
     result["errors"] = [
-        {"cell": work.cells[number].name, "kind": work.cells[number].kind, "error": error}
+        {"cell": work.steps[number].name, "kind": work.steps[number].kind, "error": error}
         for number, error in sorted(worker.errors.items())
     ]
     return result | {
         "state": "grader error" if broken else "graded",
-        "score": None if broken else sum(cell["points"] or 0 for cell in result["cells"]),
+        "score": None if broken else round(sum(cell["points"] or 0 for cell in result["cells"]), 2),
         "notes": work.notes,
         "seconds": round(time.monotonic() - began, 2),
     }
 
 
-def outcome(cell: cells.Cell, verdict: str, hint: str = "", public: str = "", answer: str = "") -> dict[str, Any]:
-    """One graded cell of the result. A test cell's points are all or nothing; a person's and an error's are open."""
-    points = {"passed": cell.points, "manual": None, "grader error": None}.get(verdict, 0.0)
+def sandbox_for(job: Job) -> Sandbox:
+    """A sandbox with all that the problem set imports, not started yet."""
+    edition = Path(job.edition)
+    command, environment = (
+        sandbox.command(edition, tuple(map(Path, job.hide))) if job.sandboxed else sandbox.unsafe_command(edition)
+    )
+    return Sandbox(command, environment, tuple(dict.fromkeys(imports_of(Path(job.master)))))
+
+
+def imports_of(master: Path) -> Iterator[str]:
+    """What a problem set's cells and scenarios import, for a sandbox to have at hand."""
+    yield "matplotlib.pyplot"  # many a student's cell draws
+    for cell in cells.read(master.read_bytes()):
+        if cell.kind == "set-up":
+            yield from cells.imports_of(cells.public_source(cell))
+    problem_set = master.stem.split("_")[0]
+    scenarios = Path(rlcourse.__file__).parent / "homework" / "scenarios" / f"{problem_set}.py"
+    if scenarios.exists():
+        yield f"rlcourse.homework.scenarios.{problem_set}"
+        yield from cells.imports_of(scenarios.read_text(encoding="utf-8"))
+
+
+def outcome(
+    cell: cells.Cell, verdict: str, hint: str = "", public: str = "", answer: str = "", share: float = 1.0
+) -> dict[str, Any]:
+    """One graded cell of the result. A person's and an error's points are open; share: of a passed test's points."""
+    points = {"passed": round(cell.points * share, 2), "manual": None, "grader error": None}.get(verdict, 0.0)
+    if verdict == "passed" and share < 1:
+        verdict = "passed in part"
     texts = {"hint": hint, "public": public[:KEPT_TEXT], "answer": answer[:KEPT_TEXT]}
     return {"cell": cell.name, "points": points, "max": cell.points, "verdict": verdict, **texts}
 
 
 def run_master(master: list[cells.Cell], work: cells.Work, worker: Worker, seed: int) -> list[dict[str, Any]]:
-    """Run the master's set-up cells here, then each test cell in a copy of what they left."""
+    """Run the master's set-up cells here, then each test cell in a copy of what they left, where the student has it."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     values: set[str] = set()
-    outcomes = []
+    places = {}  # of each test: what is defined there
     for cell in master:
         if cell.kind == "set-up":
             with quiet():
@@ -111,10 +141,22 @@ def run_master(master: list[cells.Cell], work: cells.Work, worker: Worker, seed:
             namespace |= {name: Proxy(worker, name) for name in functions}
             values |= others
         elif cell.kind == "test":
-            outcomes.append(run_test(cell, dict(namespace), values, worker, seed))
-        elif cell.kind == "manual":
-            outcomes.append(outcome(cell, "manual", answer=work.answers.get(cell.name, "")))
-    return outcomes
+            places[cell.name] = cell, dict(namespace), set(values)
+    outcomes = {}
+    for name, ended in worker.tests():
+        cell, defined, known = places[name]
+        outcomes[name] = (
+            run_test(cell, defined, known, worker, seed) if ended is None else outcome(cell, *as_text(ended))
+        )
+    for cell in master:
+        if cell.kind == "manual":
+            outcomes[cell.name] = outcome(cell, "manual", answer=work.answers.get(cell.name, ""))
+    return [outcomes[cell.name] for cell in master if cell.kind in ("test", "manual")]
+
+
+def as_text(ended: CellEnded) -> tuple[str, str]:
+    """The verdict where the worker ended, and the hint."""
+    return ended.verdict, f"Ended: {ended}."
 
 
 def execute(cell: cells.Cell, namespace: dict[str, Any]) -> None:
@@ -137,41 +179,85 @@ def run_test(cell: cells.Cell, namespace: dict[str, Any], values: set[str], work
     """
     cell_seed = int.from_bytes(hashlib.sha256(f"{seed} {cell.name}".encode()).digest()[:4], "big")
     began = time.monotonic()
+    share = 1.0
     with quiet() as text:
         try:
-            worker.begin(cell_seed, cell.time_limit or worker.limits.cell)
-            read = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+            worker.begin(cell_seed, cell.time_limit)
+            tree = ast.parse(cell.source)
+            read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             namespace |= {name: worker.call({"fetch": name}) for name in sorted(values & read)}
             execute(cell, namespace)
             verdict, hint = "passed", ""
+            share, hint = share_at_work(tree, namespace)
         except AssertionError as reason:
             verdict, hint = "failed", str(reason)
         except NotAttempted as reason:
             verdict, hint = "not attempted", str(reason)
         except NotImplementedError:  # a check's own word for it
             verdict, hint = "not attempted", ""
-        except StudentError:
-            verdict, hint = "failed", "Your code raised an exception, or gave back what is not plain data."
-        except CellEnded as reason:
-            verdict, hint = reason.verdict, f"Ended: {reason}."
+        except StudentError as error:
+            verdict, hint = "failed", RAISED
+            if at_work(tree):  # its inputs are public; elsewhere the text could tell a hidden one
+                hint += f" {error}"
+        except CellEnded as ended:
+            verdict, hint = as_text(ended)
         except SandboxFailed:
             raise
         except (Exception, CannotAsk):
             verdict, hint = "grader error", traceback.format_exc(limit=-3)
         finally:
             worker.end()
-    return outcome(cell, verdict, hint, text.getvalue()) | {"seconds": round(time.monotonic() - began, 2)}
+    result = outcome(cell, verdict, hint, text.getvalue(), share=share)
+    return result | {"seconds": round(time.monotonic() - began, 2)}
+
+
+def at_work(tree: ast.Module) -> list[str]:
+    """The functions that a test cell puts to work: attempt("train", f, g)."""
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "attempt"
+    ]
+    return [node.id for call in calls for node in call.args if isinstance(node, ast.Name)]
+
+
+def share_at_work(tree: ast.Module, namespace: dict[str, Any]) -> tuple[float, str]:
+    """Of the functions that were put to work, the share that is right on its hidden cases, and what to say.
+
+    What comes back from a training run could be made by hand, by whoever reaches into the process where it ran.
+    """
+    right, wrong = [], []
+    for name in at_work(tree):
+        try:
+            hidden(namespace[name], "values", name)
+            right.append(name)
+        except (AssertionError, NotImplementedError, StudentError, CellEnded):
+            wrong.append(name)
+        except ValueError:  # no exercise of its own
+            continue
+    if not wrong:
+        return 1.0, ""
+    share = len(right) / (len(right) + len(wrong))
+    return (
+        share,
+        f"It works, but {' and '.join(wrong)} failed in its own task: points are given in the share of the rest.",
+    )
 
 
 def main() -> None:
-    """Read a job from stdin, write its result to stdout, and let nothing else get there."""
+    """Judge one job after the other: a line of JSON in, one out; nothing else gets to stdout."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    data = json.load(sys.stdin)
-    job = Job(**data | {"limits": Limits(**data["limits"]), "hide": tuple(data["hide"])})
-    os.environ["RLCOURSE_GRADER_SEED"] = str(job.seed)  # where hidden() draws its inputs from
-    json.dump(judge(job), out)
-    out.close()
+    box, of = None, None
+    for line in sys.stdin:
+        data = json.loads(line)
+        job = Job(**data | {"limits": Limits(**data["limits"]), "hide": tuple(data["hide"])})
+        os.environ["RLCOURSE_GRADER_SEED"] = str(job.seed)  # where hidden() draws its inputs from
+        if of != (of := (job.master, job.edition, job.sandboxed, job.hide)):
+            if box is not None:
+                box.stop()
+            box = sandbox_for(job)
+        print(json.dumps(judge(job, box)), file=out, flush=True)
+    if box is not None:
+        box.stop()
 
 
 if __name__ == "__main__":

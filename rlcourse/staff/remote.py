@@ -5,36 +5,44 @@ hangs, crashes or talks nonsense is ended with all of its processes, and the nex
 """
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from rlcourse.homework import wire
-from rlcourse.staff.cells import Cell
+from rlcourse.homework.shell import CELL_SECONDS, SPARE_SECONDS, TEST_SECONDS, Budget
+from rlcourse.staff.cells import Step
 from rlcourse.staff.worker import receive, send
 
 KEPT_OUTPUT = 20_000  # bytes of what a student's code prints; the rest is read and dropped
-MAX_STARTS_LOST = 3  # cells that hang or crash and are left out, one after the other, before the judge gives up
+START_SECONDS = 300.0  # for a sandbox, on a machine that is busy
+CLEAN_SECONDS = 5.0
+GRACE_SECONDS = 1.0  # in which a worker notices by itself that its time is up
+NONSENSE = "the code sent what no worker sends"
+GONE = "the code ended its own process"
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a student's code may use."""
 
-    run: float = 60  # seconds for all cells of the notebook
-    cell: float = 10  # seconds for a test cell, where the master sets none
-    starts: float = 240  # seconds for starting fresh workers after hangs and crashes, all together
+    cell: float = CELL_SECONDS  # seconds for a cell of the notebook, at most
+    test: float = TEST_SECONDS  # seconds for a test cell, where the master sets none
+    spare: float = SPARE_SECONDS  # seconds for all that takes longer than its own time, together
     memory: int = 3 * 2**30  # bytes of a process
     processes: int = 16
 
-    def for_worker(self) -> dict[str, int]:
+    def for_worker(self, seconds: float) -> dict[str, int]:
         # Before Linux 5.14 a user namespace has no count of its own: an ordinary user's limit would count all he runs.
-        old = os.name != "posix" or tuple(map(int, os.uname().release.split(".")[:2])) < (5, 14)
+        old = tuple(map(int, os.uname().release.split(".")[:2])) < (5, 14)
         processes = -1 if old and os.getuid() else self.processes
-        return {"memory": self.memory, "seconds": int(2 * self.run + 60), "processes": processes}
+        return {"memory": self.memory, "seconds": int(2 * seconds + 60), "processes": processes}
 
 
 class StudentError(Exception):
@@ -54,178 +62,288 @@ class CellEnded(BaseException):
 
 
 class SandboxFailed(Exception):
-    """The worker did not start, before any line of the student's ran: a fault on the grader's side."""
+    """The sandbox did not start, before any line of a student's ran: a fault on the grader's side."""
 
 
 class CannotAsk(BaseException):
     """The test hands over what is no plain data. Not an Exception: no check may take it for the student's fault."""
 
 
+class Sandbox:
+    """A process behind the wall that has imported what a problem set needs, and starts a worker a submission.
+
+    One worker at a time. When it is ended, all its processes and files go; where anything is left, or the process does
+    not answer, the next worker gets a new sandbox.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str], imports: tuple[str, ...] = ()) -> None:
+        self.command, self.environment, self.imports = command, environment, imports
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Raises SandboxFailed."""
+        self.control, theirs = socket.socketpair()
+        command = [str(theirs.fileno()) if part == "CONTROL" else part for part in self.command]
+        self.process = subprocess.Popen(
+            command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        theirs.close()
+        self.printed = Tail(self.process.stderr.fileno())
+        try:
+            send(self.control.fileno(), {"imports": self.imports})
+            courses = receive(self.control.fileno(), within(START_SECONDS, self.control))["ready"]
+        except (OSError, EOFError, ValueError):
+            self.stop()
+            raise SandboxFailed(f"the sandbox did not start: {self.printed.text()[-1000:]}") from None
+        if len(courses) != 1:
+            self.stop()
+            raise SandboxFailed(f"the sandbox shows more of the course than the student edition: {courses}")
+
+    def open(self) -> tuple[socket.socket, "Tail"]:
+        """Start a worker: the socket on which it talks, and what it prints."""
+        for _ in range(2):
+            if self.process is None:
+                self.start()
+            ours, theirs = socket.socketpair()
+            ours.setblocking(False)
+            read, write = os.pipe()
+            try:
+                socket.send_fds(self.control, [b"w"], [theirs.fileno(), write])
+                return ours, Tail(read, close=True)
+            except OSError:  # a student's code has ended it meanwhile
+                self.stop()
+                ours.close()
+                os.close(read)
+            finally:
+                theirs.close()
+                os.close(write)
+        raise SandboxFailed("the sandbox ended as soon as it had started")
+
+    def close(self) -> None:
+        """End the worker and all that it started, and clean up behind it."""
+        if self.process is not None:
+            try:
+                self.control.send(b"e")
+                within(CLEAN_SECONDS, self.control)()
+                clean = self.control.recv(1) == b"y"
+            except OSError:
+                clean = False
+            if not clean:
+                self.stop()
+
+    def stop(self) -> None:
+        """End the sandbox. bubblewrap takes all of its processes along."""
+        if self.process is not None:
+            self.kill()
+            self.process.wait()
+            self.control.close()
+            self.printed.end()
+            self.process.stderr.close()
+            self.process = None
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+class Tail:
+    """The end of what comes through a pipe; the rest is read and dropped, so that nobody who prints is ever blocked."""
+
+    def __init__(self, file: int, close: bool = False) -> None:
+        self.file, self.close = file, close
+        self.kept = b""
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self) -> None:
+        while piece := os.read(self.file, 2**16):
+            self.kept = (self.kept + piece)[-KEPT_OUTPUT:]
+        if self.close:
+            os.close(self.file)
+
+    def end(self) -> None:
+        """Wait until all has come: whoever could print has ended."""
+        self.thread.join(timeout=5)
+
+    def text(self) -> str:
+        return self.kept.decode(errors="replace")
+
+
+def within(seconds: float, channel: socket.socket, write: bool = False) -> Callable[[], None]:
+    """What waits until a socket can be read or written, and raises TimeoutError when so many seconds have passed."""
+    until = time.monotonic() + seconds
+
+    def ready() -> None:
+        sides = ([], [channel]) if write else ([channel], [])
+        if not any(select.select(*sides, [], max(0.0, until - time.monotonic()))):
+            raise TimeoutError(f"nothing came within {seconds:.3g} s")
+
+    return ready
+
+
 @dataclass
 class Worker:
     """The process that runs one student's notebook. `begin` and `end` enclose the calls of one test cell."""
 
-    command: list[str]
-    environment: dict[str, str]
-    cells: list[Cell]
+    sandbox: Sandbox
+    steps: list[Step]
     limits: Limits
-    errors: dict[int, str] = field(default_factory=dict)  # what went wrong in cells, by their number
-    lost: dict[int, str] = field(default_factory=dict)  # cells left out, because they hung or crashed
-    printed: bytes = b""
-    process: subprocess.Popen | None = None
-    overdue: bool = False
-    allowed: float = 0.0  # seconds that it has just now
-    gave_up: CellEnded | None = None
-    seconds_starting: float = 0.0
-    watchdog: threading.Timer | None = None
+    own: dict[str, float] = field(default_factory=dict)  # seconds that each test may take whatever else was slow
+    errors: dict[int, str] = field(default_factory=dict)  # what went wrong in steps, by their number
+    lost: set[int] = field(default_factory=set)  # cells left out, because they crashed
 
-    def begin(self, seed: int, seconds: float) -> None:
-        """Have a fork ready for one test cell, which has so many seconds."""
-        if self.process is None:
-            self.start()
-        self.watch(seconds)
-        self.say({"fork": seed})
+    def __post_init__(self) -> None:
+        self.budget = Budget(self.limits.spare)
+        self.channel: socket.socket | None = None
+        self.printed: Tail | None = None
+        self.at = -1  # the step where the worker stands
+        self.over: CellEnded | None = None  # how the test's fork ended before its test did
+        self.total = self.limits.spare + sum(self.own.values())
+
+    def tests(self) -> Iterator[tuple[str, CellEnded | None]]:
+        """The tests in the notebook's order, each when the worker stands there; or why it never will."""
+        for number, step in enumerate(self.steps):
+            if step.kind == "test":
+                try:
+                    self.run_up_to(number)
+                    yield step.name, None
+                except CellEnded as ended:
+                    yield step.name, ended
+
+    def run_up_to(self, number: int) -> None:
+        """Run the cells before a test; one that ends the whole process is left out when they are run again."""
+        while True:
+            try:
+                if self.channel is None:
+                    self.open()
+                while self.at < number:
+                    self.take_step(number)
+                return
+            except CellEnded:
+                if self.at < 0 or self.at in self.lost or self.budget.spent:
+                    raise
+                self.lost.add(self.at)
+
+    def open(self) -> None:
+        if self.budget.spent:
+            raise CellEnded("time limit", f"the {self.total:.0f} s that a submission has are used up")
+        self.channel, self.printed = self.sandbox.open()
+        self.at = -1
+        self.say({"limits": self.limits.for_worker(self.total), "steps": [step.source for step in self.steps]})
+
+    def take_step(self, number: int) -> None:
+        """Let the worker go one step on: run a cell, or pass by a test that was asked before."""
+        if self.hear(GRACE_SECONDS + 9) != {"step": self.at + 1}:  # what ran last has spoiled the line
+            raise self.ended("crashed", NONSENSE)
+        self.at += 1
+        step, began, error = self.steps[self.at], time.monotonic(), None
+        if self.at == number:
+            return
+        if step.kind == "test" or self.at in self.lost:
+            self.say({"step": self.at, "skip": True})
+            return
+        own = self.own.get(step.name, 0.0)
+        try:
+            seconds = self.budget.allowed(own, max(self.limits.cell, own))
+            self.say({"step": self.at, "seconds": seconds})
+            error = self.hear(seconds + GRACE_SECONDS + 1).get("error")
+            if not isinstance(error, str):
+                raise self.ended("crashed", NONSENSE)
+        except CellEnded as ended:
+            error = str(ended)
+            raise
+        finally:
+            self.budget.spend(time.monotonic() - began, own)
+            if error:
+                self.errors[self.at] = error[:600]
+
+    def begin(self, seed: int, limit: float | None) -> None:
+        """Have a fork ready for the test where the worker stands. limit: seconds, where the master sets them."""
+        self.own_seconds = self.own.get(self.steps[self.at].name, 0.0)
+        self.seconds = self.budget.allowed(self.own_seconds, limit or self.limits.test)
+        self.began, self.over = time.monotonic(), None
+        self.say({"step": self.at, "seed": seed, "seconds": self.seconds})
 
     def end(self) -> None:
-        """End the test cell's fork; where that does not go by the book, the next cell gets a fresh worker."""
-        if self.process is not None:
+        """End the test's fork; where that does not go by the book, the next test gets a fresh worker."""
+        if self.channel is not None and self.over is None:
             try:
-                self.watch(2)
                 self.say({"end": True})
-                if "ended" not in self.hear():
+                if "ended" not in self.hear(GRACE_SECONDS + 1):
                     self.stop()
             except CellEnded:
                 pass
-        self.call_off()
-
-    def start(self) -> None:
-        """Start a worker and let it run the notebook's cells."""
-        while self.gave_up is None:
-            began, running = time.monotonic(), None
-            arguments = {"start_new_session": True} if os.name == "posix" else {}
-            pipe = subprocess.PIPE
-            self.process = subprocess.Popen(
-                self.command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, **arguments
-            )
-            threading.Thread(target=self.drain, args=[self.process.stderr], daemon=True).start()
-            self.watch(self.limits.run)
-            try:
-                sources = [None if number in self.lost else cell.source for number, cell in enumerate(self.cells)]
-                self.say({"limits": self.limits.for_worker(), "cells": sources})
-                while "ready" not in (message := self.hear()):
-                    running = message.get("cell")
-                    if type(running) is not int or not 0 <= running < len(self.cells):
-                        raise self.ended("crashed", "the notebook's cells sent what no worker sends")
-                    if isinstance(message.get("error"), str):
-                        if self.only_set_up(running):
-                            raise SandboxFailed(f"a set-up cell failed in the worker: {message['error']}")
-                        self.errors[running] = message["error"][:600]
-                return
-            except CellEnded as ended:
-                self.blame(running, ended)
-            finally:
-                self.call_off()
-                self.seconds_starting += time.monotonic() - began
-        raise self.gave_up
-
-    def blame(self, running: int | None, ended: CellEnded) -> None:
-        """Leave out the cell that hung or crashed, so that it costs no more than what it defines."""
-        if running is None or self.only_set_up(running):
-            raise SandboxFailed(f"the worker did not start: {ended} {self.printed[-500:].decode(errors='replace')}")
-        self.lost[running] = self.errors[running] = str(ended)
-        if len(self.lost) > MAX_STARTS_LOST or self.seconds_starting > self.limits.starts:
-            self.gave_up = ended
-
-    def only_set_up(self, running: int) -> bool:
-        """Whether no cell of the student's has run yet, so that a failure is the grader's."""
-        return all(cell.kind == "set-up" for cell in self.cells[: running + 1])
+        self.budget.spend(time.monotonic() - self.began, self.own_seconds)
 
     def call(self, request: dict) -> Any:
         """One question to the fork; the answer's value, decoded, or how it failed as an exception."""
-        if self.process is None:
-            raise CellEnded("crashed", "the worker had ended before")
-        self.say(request)
-        reply = self.hear()
+        if self.over is not None:
+            raise self.over
+        left = self.began + self.seconds - time.monotonic()
+        try:
+            self.say(request)
+            reply = self.hear(max(0.0, left) + GRACE_SECONDS)
+        except CellEnded as ended:
+            self.over = self.how(ended)
+            raise self.over from None
+        if "ended" in reply:  # by itself, or by the worker, which goes on with the next step
+            self.over = self.how(CellEnded("crashed", GONE))
+            raise self.over
         if "stub" in reply or "empty" in reply:
             raise NotAttempted
         if "missing" in reply:
             raise NotAttempted(f"the notebook defines no {str(reply['missing'])[:80]}")
         if "raised" in reply:
             raise StudentError(str(reply["raised"])[:600])
-        if "value" not in reply:
-            raise self.ended("crashed", "the code ended its own process")
         try:
             return wire.decode(reply["value"])
         except Exception as error:  # a reply of the student's own making may break any rule
             raise StudentError(f"a value that is not plain data: {str(error)[:200]}") from None
 
+    def how(self, ended: CellEnded) -> CellEnded:
+        """How a test's fork came to its end: where its time was up, that is the reason, whatever came through."""
+        late = time.monotonic() >= self.began + self.seconds
+        return CellEnded("time limit", f"it took longer than {self.seconds:.3g} s") if late else ended
+
     def say(self, message: dict) -> None:
         try:
-            send(self.process.stdin.fileno(), message)
-        except OSError:
-            raise self.ended("crashed", "the code ended its own process") from None
+            send(self.channel.fileno(), message, within(GRACE_SECONDS + 9, self.channel, write=True))
+        except (OSError, AttributeError):  # None: it has been ended
+            raise self.ended("crashed", GONE) from None
 
-    def hear(self) -> dict:
+    def hear(self, seconds: float) -> dict:
+        """The next message. When the time is up the worker is ended, so that nothing is waited for longer."""
         try:
-            message = receive(self.process.stdout.fileno())
-        except EOFError:
-            raise self.ended("crashed", "the code ended its own process") from None
-        except (ValueError, OSError) as error:
-            raise self.ended("crashed", f"the code sent what no worker sends ({str(error)[:80]})") from None
+            message = receive(self.channel.fileno(), within(seconds, self.channel))
+        except TimeoutError:
+            raise self.ended("time limit", "it did not answer any more") from None
+        except (EOFError, OSError):
+            raise self.ended("crashed", GONE) from None
+        except ValueError as error:
+            raise self.ended("crashed", f"{NONSENSE} ({str(error)[:80]})") from None
         if not isinstance(message, dict):
-            raise self.ended("crashed", "the code sent what no worker sends")
+            raise self.ended("crashed", NONSENSE)
         return message
 
     def ended(self, verdict: str, why: str) -> CellEnded:
-        """Stop the worker and say how it ended; where its time was up, that is the reason, whatever came through."""
-        if self.overdue:
-            verdict, why = "time limit", f"it took longer than {self.allowed:g} s"
         self.stop()
         return CellEnded(verdict, why)
 
-    def watch(self, seconds: float) -> None:
-        """Kill the worker when so many seconds have passed. A blocked read or write then ends at once."""
-        self.call_off()
-        self.overdue, self.allowed = False, seconds
-        self.watchdog = threading.Timer(seconds, self.kill)
-        self.watchdog.daemon = True
-        self.watchdog.start()
-
-    def call_off(self) -> None:
-        if self.watchdog is not None:
-            self.watchdog.cancel()
-
-    def kill(self) -> None:
-        self.overdue = True
-        if (process := self.process) is not None:
-            kill(process)
-
     def stop(self) -> None:
         """End the worker and all of its processes."""
-        self.call_off()
-        if self.process is not None:
-            kill(self.process)
-            self.process.wait()
-            for stream in (self.process.stdin, self.process.stdout):
-                stream.close()
-            self.process = None
-
-    def drain(self, stream: Any) -> None:
-        """Read what the student's code prints, so that it never blocks, and keep the end of it."""
-        with stream:
-            while piece := stream.read1(2**16):
-                self.printed = (self.printed + piece)[-KEPT_OUTPUT:]
-
-
-def kill(process: subprocess.Popen) -> None:
-    """Kill it; bubblewrap takes its whole process namespace along, without it at least the process group goes."""
-    try:
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except ProcessLookupError:
-        pass
+        if self.channel is not None:
+            self.sandbox.close()
+            self.channel.close()
+            self.printed.end()
+            self.channel = None
 
 
 class Proxy:

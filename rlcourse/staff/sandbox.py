@@ -31,6 +31,9 @@ ENVIRONMENT = {
     "MPLCONFIGDIR": "/tmp",
     "CUDA_VISIBLE_DEVICES": "",
     "PYTHONHASHSEED": "0",
+    "PIP_NO_INDEX": "1",  # a cell with !pip fails at once: there is no network
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "TQDM_DISABLE": "1",
     # One thread: students are graded side by side, and a fork of a process with threads may hang.
     **dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
 }
@@ -100,7 +103,7 @@ def as_nobody() -> list[str]:
 
 
 def command(edition: Path, hide: tuple[Path, ...] = ()) -> tuple[list[str], dict[str, str]]:
-    """The command that starts the worker in a sandbox, and its environment.
+    """The command that starts the worker in a sandbox, and its environment. CONTROL stands for an open socket.
 
     Args:
         edition: the folder of the student edition, which holds rlcourse/.
@@ -115,14 +118,15 @@ def command(edition: Path, hide: tuple[Path, ...] = ()) -> tuple[list[str], dict
                 arguments += ["--perms", "0755", "--dir", str(parent)]
                 made.add(parent)
         arguments += ["--ro-bind", str(folder), str(folder)]
-    for folder in {path.resolve() for path in (Path(rlcourse.__file__).parent, *hide)}:
+    for folder in {path.resolve() for path in (Path(rlcourse.__file__).parent, *installed(mounts), *hide)}:
         if any(inside(folder, mount) for mount in [Path("/usr"), *mounts]) and folder.is_dir():
             arguments += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
     arguments += ["--ro-bind", str(edition.resolve()), "/course", "--ro-bind", str(WORKER), "/worker.py"]
     arguments += ["--remount-ro", "/", "--chdir", "/tmp", "--"]
     packages = os.pathsep.join(str(folder) for folder in package_folders())
     environment = ENVIRONMENT | ({"PYTHONPATH": packages} if packages else {})
-    return [*arguments, *as_nobody(), sys.executable, *PYTHON_FLAGS, "/worker.py", "/course"], environment
+    worker = [sys.executable, *PYTHON_FLAGS, "/worker.py", "/course", "CONTROL", "walled"]
+    return [*arguments, *as_nobody(), *worker], environment
 
 
 def unsafe_command(edition: Path) -> tuple[list[str], dict[str, str]]:
@@ -130,7 +134,13 @@ def unsafe_command(edition: Path) -> tuple[list[str], dict[str, str]]:
     kept = {name: os.environ[name] for name in ("SYSTEMROOT", "PATH", "TMPDIR", "TEMP") if name in os.environ}
     packages = os.pathsep.join(str(folder) for folder in package_folders())
     environment = ENVIRONMENT | kept | ({"PYTHONPATH": packages} if packages else {})
-    return [sys.executable, *PYTHON_FLAGS, str(WORKER), str(edition.resolve())], environment
+    return [sys.executable, *PYTHON_FLAGS, str(WORKER), str(edition.resolve()), "CONTROL"], environment
+
+
+def installed(mounts: list[Path]) -> Iterator[Path]:
+    """Every rlcourse, with its answers, in the Python installations that a sandbox shows, whichever of them this is."""
+    for mount in (Path("/usr"), Path("/usr/local"), *mounts):
+        yield from mount.glob("lib*/python*/*-packages/rlcourse")
 
 
 def inside(path: Path, folder: Path) -> bool:

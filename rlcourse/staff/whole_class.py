@@ -5,6 +5,8 @@ however it was stopped, goes on where it was.
 """
 
 import argparse
+import atexit
+import base64
 import contextlib
 import dataclasses
 import hashlib
@@ -12,9 +14,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -23,11 +27,14 @@ from typing import Any
 from tqdm import tqdm
 
 import rlcourse
+from rlcourse.homework.shell import TEST_SECONDS
+from rlcourse.staff import cells
 from rlcourse.staff.export import load, write
 from rlcourse.staff.judge import Job
 
 PACKAGE = Path(rlcourse.__file__).parent
-MAX_JUDGE_SECONDS = 1800  # a submission, whatever happens
+MOST_JUDGE_SECONDS = 300
+TIMES_OWN = 4  # a test may take so many times what the master takes
 
 
 class GradeError(Exception):
@@ -46,7 +53,9 @@ def judge_all(jobs: list[Job], out: Path, options: argparse.Namespace, master: P
     if not waiting:
         return results
     with edition_in(out, options.problem_set) as edition, pool(options) as executor:
-        runs = {executor.submit(run_judge, dataclasses.replace(job, edition=str(edition))): job for job in waiting}
+        changes = {"edition": str(edition)}
+        changes["own"] = seconds_of_master(dataclasses.replace(waiting[0], **changes), executor)
+        runs = {executor.submit(run_judge, dataclasses.replace(job, **changes)): job for job in waiting}
         bar = tqdm(as_completed(runs), total=len(runs), desc="grading", unit="submission", file=sys.stdout)
         try:
             for run in bar:
@@ -59,8 +68,28 @@ def judge_all(jobs: list[Job], out: Path, options: argparse.Namespace, master: P
                     write(files[student], json.dumps(result, indent=1))
         except BaseException:
             executor.shutdown(wait=False, cancel_futures=True)
+            stop_judges()
             raise
+        stop_judges()
     return results
+
+
+def seconds_of_master(like: Job, executor: Executor) -> dict[str, float]:
+    """How long each test may take for sure: four times what it takes with the master's own solutions.
+
+    Raises:
+        GradeError: where these solutions do not pass; nobody's would.
+    """
+    master = Path(like.master).read_bytes()
+    own = {cell.name: cell.time_limit or TEST_SECONDS for cell in cells.read(master) if cell.kind == "test"}
+    text = base64.b64encode(master).decode()
+    job = dataclasses.replace(like, student="the master notebook", notebook=text, problem="", own=own)
+    result = executor.submit(run_judge, job).result()
+    wrong = [cell for cell in result["cells"] if cell["verdict"] not in ("passed", "manual")]
+    if result["state"] != "graded" or wrong:
+        reasons = [f"{cell['cell']}: {cell['verdict']} {cell['hint']}" for cell in wrong] or result["notes"]
+        raise GradeError(f"{like.master} does not pass its own tests: {'; '.join(reasons)}")
+    return {cell["cell"]: TIMES_OWN * cell["seconds"] for cell in result["cells"] if "seconds" in cell}
 
 
 def grader_hash(master: Path) -> str:
@@ -114,24 +143,88 @@ def pool(options: argparse.Namespace) -> Iterator[Executor]:
         yield executor
 
 
-def run_judge(job: Job) -> dict[str, Any]:
-    """Judge one submission in a process of its own; a judge that fails is the grader's error, and stops nothing."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE.parent), os.getenv("PYTHONPATH")]))
-    }
-    try:
-        judge = subprocess.run(
-            [sys.executable, "-m", "rlcourse.staff.judge"],
-            input=json.dumps(dataclasses.asdict(job)),
-            capture_output=True,
+class JudgeProcess:
+    """A judge in a process of its own: isolated from the current folder, from PYTHONPATH and from Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="rlcourse-judge-")
+        self.errors = tempfile.TemporaryFile()
+        start = "import sys; sys.path.append(sys.argv[1]); from rlcourse.staff.judge import main; main()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-c", start, str(PACKAGE.parent)],
+            cwd=self.folder.name,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
             encoding="utf-8",
-            errors="replace",
-            env=environment,
-            timeout=MAX_JUDGE_SECONDS,
+            start_new_session=True,
         )
-        return json.loads(judge.stdout)
-    except subprocess.TimeoutExpired:
-        reason = f"the judge took more than {MAX_JUDGE_SECONDS} s"
-    except ValueError:
-        reason = f"the judge ended with status {judge.returncode}: {judge.stderr.strip()[-1000:]}"
-    return {"student": job.student, "state": "grader error", "cells": [], "errors": [], "notes": [reason], "max": None}
+        _running.add(self)
+
+    def ask(self, job: Job) -> dict[str, Any]:
+        """The result of a job. Raises JudgeEnded."""
+        seconds = patience(job)
+        timer = threading.Timer(seconds, self.stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            print(json.dumps(dataclasses.asdict(job)), file=self.process.stdin, flush=True)
+            return json.loads(self.process.stdout.readline())
+        except (ValueError, OSError):
+            self.stop()
+            self.errors.seek(0)
+            said = self.errors.read().decode(errors="replace").strip()[-1000:]
+            raise JudgeEnded(f"the judge ended, after {seconds:.0f} s at most: {said}") from None
+        finally:
+            timer.cancel()
+
+    def stop(self) -> None:
+        """End the judge; its sandbox goes with it."""
+        _running.discard(self)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def patience(job: Job) -> float:
+    """Seconds after which a judge is stuck: far more than a submission may take."""
+    return MOST_JUDGE_SECONDS + 2 * (job.limits.spare + sum(job.own.values()))
+
+
+class JudgeEnded(Exception):
+    """The judge ended before it had a result, which no submission should be able to bring about."""
+
+
+_running: set[JudgeProcess] = set()
+_idle: list[JudgeProcess] = []  # list's pop and append are atomic
+
+
+def run_judge(job: Job) -> dict[str, Any]:
+    """Judge one submission in an idle judge's process; one that fails is the grader's error, and stops nothing."""
+    try:
+        judge = _idle.pop()
+    except IndexError:
+        judge = JudgeProcess()
+    try:
+        result = judge.ask(job)
+    except JudgeEnded as reason:
+        return {
+            "student": job.student,
+            "state": "grader error",
+            "cells": [],
+            "errors": [],
+            "notes": [str(reason)],
+            "max": None,
+        }
+    _idle.append(judge)
+    return result
+
+
+def stop_judges() -> None:
+    """End all judges of this process."""
+    _idle.clear()
+    for judge in list(_running):
+        judge.stop()
+
+
+atexit.register(stop_judges)

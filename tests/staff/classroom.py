@@ -10,7 +10,7 @@ import pytest
 from course import ROOT, cell
 
 from rlcourse.staff import sandbox
-from rlcourse.staff.judge import Job, judge
+from rlcourse.staff.judge import Job, judge, sandbox_for
 from rlcourse.staff.remote import Limits
 
 needs_sandbox = [
@@ -18,7 +18,7 @@ needs_sandbox = [
     pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox: {sandbox.missing()}"),
 ]
 NAME = "ps1_q_iteration"
-SHORT = Limits(run=4, cell=1)
+SHORT = Limits(cell=4, test=1)
 SETUP = """import numpy as np
 from rlcourse.homework.scenarios import run
 ### BEGIN HIDDEN TESTS
@@ -82,7 +82,8 @@ def as_bytes(cells: list[dict]) -> bytes:
 
 def make_edition(folder: Path) -> Path:
     """What the worker needs of the student edition."""
-    for name in ("__init__.py", "homework/__init__.py", "homework/wire.py", "homework/scenarios/__init__.py"):
+    homework = [f"homework/{name}.py" for name in ("__init__", "wire", "shell", "scenarios/__init__")]
+    for name in ("__init__.py", *homework):
         (folder / "rlcourse" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "rlcourse" / name, folder / "rlcourse" / name)
     return folder
@@ -100,12 +101,20 @@ class Court:
 
     def __init__(self, folder: Path) -> None:
         self.edition, self.master = make_edition(folder / "edition"), make_master(folder / "solutions")
+        self.boxes = {}
 
     def judge(self, notebook: bytes | list[dict], **changes) -> dict:
+        """One sandbox judges them all, as a class is judged."""
         data = notebook if isinstance(notebook, bytes) else as_bytes(notebook)
         text = base64.b64encode(data).decode()
         options = {"limits": SHORT, "sandboxed": not sandbox.missing()} | changes
-        return judge(Job("jane", text, str(self.master), str(self.edition), **options))
+        job = Job("jane", text, str(self.master), str(self.edition), **options)
+        kind = job.master, job.edition, job.sandboxed
+        return judge(job, self.boxes.setdefault(kind, sandbox_for(job)))
+
+    def close(self) -> None:
+        for box in self.boxes.values():
+            box.stop()
 
 
 def verdicts(result: dict) -> dict[str, str]:

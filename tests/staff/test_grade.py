@@ -197,11 +197,11 @@ def test_list_grades_nothing(court, tmp_path, capsys):
 
 def test_a_fault_of_the_test_gives_no_score_and_is_judged_again(court, tmp_path, capsys):
     cells = master()
-    cells[3]["source"] = "undefined"
+    cells[3]["source"] = "if double(np.ones(1))[0] != 2: undefined"  # a case that the master's own solution never meets
     path = tmp_path / "solutions" / "ps1_q_iteration" / "ps1_q_iteration.ipynb"
     path.parent.mkdir(parents=True)
     path.write_bytes(as_bytes(cells))
-    folder, out = hand_in(tmp_path / "in", jane=RIGHT), tmp_path / "out"
+    folder, out = hand_in(tmp_path / "in", jane=WRONG), tmp_path / "out"
     arguments = [folder, "--out", out, "--solutions", tmp_path / "solutions", *UNSAFE]
     assert run(*arguments) == 1
     row = rows(out)["jane"]
@@ -212,10 +212,21 @@ def test_a_fault_of_the_test_gives_no_score_and_is_judged_again(court, tmp_path,
     assert rows(out)["jane"]["score"] == "7"
 
 
+def test_a_master_that_fails_its_own_tests_is_told_before_anybody_is_judged(court, tmp_path, capsys):
+    cells = master()
+    cells[3]["source"] = "undefined"
+    path = tmp_path / "solutions" / "ps1_q_iteration" / "ps1_q_iteration.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(as_bytes(cells))
+    folder, out = hand_in(tmp_path / "in", jane=RIGHT), tmp_path / "out"
+    assert run(folder, "--out", out, "--solutions", tmp_path / "solutions", *UNSAFE) == 2
+    assert "does not pass its own tests: test-double: grader error" in capsys.readouterr().err
+
+
 def test_a_judge_that_dies_costs_only_its_submission(graded, monkeypatch):
     """As if memory ran out in the judge itself."""
     arguments, out = graded
-    monkeypatch.setattr(whole_class, "MAX_JUDGE_SECONDS", 0.01)
+    monkeypatch.setattr(whole_class, "patience", lambda job: 0.01 if job.student == "john" else 60)
     assert run(*arguments, "--student", "john") == 1
     assert rows(out)["john"]["status"] == "grader error: regrade me"
     assert rows(out)["jane"]["score"] == "7"

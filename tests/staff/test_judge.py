@@ -1,9 +1,10 @@
 """Every kind of bad submission gets the outcome that it should, and costs nothing but its own cell."""
 
 import json
+import time
 
 import pytest
-from classroom import FULL, Court, as_bytes, needs_sandbox, student, verdicts
+from classroom import FULL, SETUP, Court, as_bytes, needs_sandbox, student, verdicts
 from course import cell
 
 from rlcourse.staff.remote import Limits
@@ -99,7 +100,9 @@ def double(x):
 
 @pytest.fixture(scope="module")
 def court(tmp_path_factory) -> Court:
-    return Court(tmp_path_factory.mktemp("court"))
+    court = Court(tmp_path_factory.mktemp("court"))
+    yield court
+    court.close()
 
 
 def assert_only_double(result: dict, verdict: str, hint: str) -> None:
@@ -127,9 +130,31 @@ class TestInTheSandbox:
         assert_only_double(court.judge(student(double=source)), "crashed", sent)
 
     def test_an_endless_loop_at_import_costs_only_its_cell(self, court):
-        result = court.judge(student(double="while True:\n    pass"), limits=Limits(run=1, cell=1))
+        result = court.judge(student(double="while True:\n    pass"), limits=Limits(cell=1, test=1))
         assert_only_double(result, "not attempted", NO_CELL)
-        assert [error["error"] for error in result["errors"]] == ["it took longer than 1 s"]
+        assert [error["error"] for error in result["errors"]] == ["it was interrupted, having run for 1 s"]
+
+    def test_many_slow_cells_cost_what_they_define(self, court):
+        """Each takes half of what is spare, so that they never use up what the tests need."""
+        slow = [cell("code", f"slow-{n}", "import time\ntime.sleep(100)") for n in range(6)]
+        limits = Limits(cell=2, test=1, spare=16)
+        result = court.judge([*slow, *student(double="import time\ntime.sleep(9)")], limits=limits)
+        assert_only_double(result, "not attempted", NO_CELL)
+        assert len(result["errors"]) == 7
+
+    def test_a_cell_that_cannot_be_interrupted_costs_itself(self, court):
+        stubborn = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass"
+        result = court.judge(student(double=stubborn), limits=Limits(cell=1))
+        assert_only_double(result, "not attempted", NO_CELL)
+        assert [error["error"] for error in result["errors"]] == ["it did not answer any more"]
+
+    def test_all_that_a_submission_may_take_has_an_end(self, court):
+        source = "import time\ndef double(x):\n    time.sleep(1e6)\n"
+        cells = student(double=source, total=source.replace("double", "total"))
+        began = time.monotonic()
+        result = court.judge([cell("code", "mine", "import time\ntime.sleep(1e6)"), *cells], limits=Limits(spare=2))
+        assert verdicts(result) == FULL | dict.fromkeys(("test-double", "test-total", "test-kept"), "time limit")
+        assert time.monotonic() - began < 20
 
     def test_a_fork_bomb(self, court):
         source = "import os, time\ndef double(x):\n    while True:\n        try:\n            os.fork()\n"
@@ -146,12 +171,12 @@ class TestInTheSandbox:
         assert_only_double(court.judge(student(double=source), limits=Limits()), "passed", "")
 
 
-def test_a_notebook_that_crashes_again_and_again_is_given_up(court):
+def test_cells_that_crash_cost_what_they_define(court):
     endings = [cell("code", f"mine-{n}", "import os\nos._exit(0)") for n in range(9)]
-    result = court.judge([*student(), *endings])
-    assert verdicts(result) == dict.fromkeys(FULL, "crashed") | {"written": "manual"}
-    assert (result["state"], result["score"]) == ("graded", 0)
-    assert len(result["errors"]) == 4  # three left out, and the one that was one too many
+    result = court.judge([*endings, *student(letter="import os\nletter = 'b'\nos._exit(0)"), *endings])
+    assert verdicts(result) == FULL | {"test-letter": "not attempted"}
+    assert {error["error"] for error in result["errors"]} == {"the code ended its own process"}
+    assert len(result["errors"]) == 10  # what stands behind the last test is not run
 
 
 def test_full_marks(court):
@@ -234,18 +259,44 @@ def hostile_metadata() -> list[dict]:
     return odd + student() + [{"cell_type": "code", "metadata": {"nbgrader": {"grade_id": ["double"]}}, "source": ""}]
 
 
+def halves(name: str, first: str, second: str) -> list[dict]:
+    """A solution cell that was split: the second half has a name of its own."""
+    cells = twice(name, second)
+    for one in cells:
+        if one["id"] == name:
+            one["source"] = first
+        elif one["id"] == "copy":
+            del one["metadata"]["nbgrader"]
+    return cells
+
+
+CHANGED = "cell {} was changed: it runs as it was changed, then as it was"
 NOTEBOOKS = {
     "a deleted test cell": (without("test-double"), []),
     "a deleted set-up cell": (without("setup"), []),
-    "edited test cells": (edited_tests(), []),
-    "a doubled test cell": (twice("test-double", "print('mine')"), []),
+    "edited test cells": (edited_tests(), [CHANGED.format(name) for name in FULL if name.startswith("test-")]),
+    "a doubled test cell": (twice("test-double", "print('mine')"), [CHANGED.format("test-double")]),
     "a doubled solution cell, the copy a stub": (
-        twice("double", "def double(x):\n    raise NotImplementedError"),
-        ["solution cell double is there 2 times; the last one with code counts"],
+        [*twice("test-double", "pass"), cell("code", "double", "def double(x):\n    raise NotImplementedError")],
+        [CHANGED.format("test-double")],
     ),
     "a solution without its cell": (
-        [*without("double"), cell("code", "mine", "def double(x):\n    return x + x")],
+        [*without("double")[:1], cell("code", "mine", "def double(x):\n    return x + x"), *without("double")[1:]],
         ["solution cell double is missing"],
+    ),
+    "a solution cell in two halves": (halves("double", "def twice(x):\n    return 2 * x", "double = twice"), []),
+    "a set-up cell with an import more": (
+        student(
+            setup=SETUP.split("### BEGIN")[0] + "import math", double="def double(x):\n    return math.ldexp(1, 1) * x"
+        ),
+        [CHANGED.format("setup")],
+    ),
+    "a name that is used again later": (
+        [
+            *student(double="def g(x): return 2 * x\ndef double(x): return g(x)"),
+            cell("code", "late", "def g(x): return 0"),
+        ],
+        [],
     ),
     "cells without ids": (no_ids(), []),
     "odd cells": (hostile_metadata(), []),
@@ -272,9 +323,9 @@ def test_a_missing_solution_cell_costs_only_its_function(court):
 
 
 def test_errors_of_added_cells_are_told(court):
-    result = court.judge([*student(), cell("code", "mine", "a = 1\n1 / 0")])
+    result = court.judge([cell("code", "mine", "a = 1\n1 / 0"), *student()])
     error = {
-        "cell": "added after test-kept",
+        "cell": "added after the start",
         "kind": "added",
         "error": "ZeroDivisionError: division by zero (line 2 of its cell)",
     }

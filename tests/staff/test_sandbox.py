@@ -1,6 +1,7 @@
 """What a student's code can reach from inside: tried from there, each attempt an exception or nothing."""
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -10,11 +11,44 @@ import pytest
 from classroom import make_edition, needs_sandbox
 
 from rlcourse.staff import sandbox
-from rlcourse.staff.cells import Cell
-from rlcourse.staff.remote import Limits, NotAttempted, Proxy, StudentError, Worker
+from rlcourse.staff.cells import Step
+from rlcourse.staff.remote import CellEnded, Limits, NotAttempted, Proxy, Sandbox, StudentError, Worker
 
 SECRET = "only the grader may read this"
 ROOT = Path(__file__).parents[2]
+
+
+# What one submission leaves behind, and how many of it the next one finds.
+TRACES = {
+    "a file": ("open('/tmp/x', 'w').write('x')", "return int(os.path.exists('/tmp/x'))"),
+    "a hidden file in shared memory": ("open('/dev/shm/.x', 'w')", "return len(os.listdir('/dev/shm'))"),
+    "a folder that nobody may enter": (
+        "os.makedirs('/tmp/a/b/c')\nos.chmod('/tmp/a/b', 0)\nos.chmod('/tmp/a', 0)",
+        "return int(os.path.exists('/tmp/a'))",
+    ),
+    "a deep folder": (
+        "for _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')",
+        "return int(os.path.exists('/tmp/d'))",
+    ),
+    "a link to elsewhere": ("os.symlink('/usr', '/tmp/usr')", "return int(os.path.lexists('/tmp/usr'))"),
+    "a process that has left its family": (
+        "if os.fork() == 0:\n    os.setsid()\n    os.fork() and os._exit(0)\n    import time\n    time.sleep(99)",
+        "return len([n for n in os.listdir('/proc') if n.isdigit()]) - 4",  # these four are the sandbox's own
+    ),
+    "System V shared memory": (
+        "import ctypes\nassert ctypes.CDLL(None).shmget(77, 4096, 0o1666) >= 0",
+        "return open('/proc/sysvipc/shm').read().count('\\n') - 1",
+    ),
+    "a pipe that does not block": (
+        "os.set_blocking(1, False)\nos.set_blocking(2, False)",
+        "return 2 - os.get_blocking(1) - os.get_blocking(2)",
+    ),
+    "a module of the course changed": (
+        "from rlcourse.homework import wire\nwire.encode = None",
+        "from rlcourse.homework import wire\nreturn int(wire.encode is None)",
+    ),
+    "a folder to start in": ("os.chdir('/usr')", "return int(os.getcwd() != '/tmp')"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +64,19 @@ def places(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def inside(places):
     """Calls a function of this source inside the sandbox: inside("return 1")."""
-    workers = []
+    workers, boxes = [], {}
 
     def call(body: str, *args, limits: Limits | None = None):
         source = "import os, socket, subprocess, sys\ndef attempt(*args):\n    " + body.replace("\n", "\n    ")
         command, environment = sandbox.command(places["edition"], (places["folder"],))
-        worker = Worker(command, environment, [Cell("solution", "attempt", source)], limits or Limits(run=9))
+        steps = [Step("solution", "attempt", source), Step("test", "test", None)]
+        worker = Worker(
+            boxes.setdefault(tuple(command), Sandbox(command, environment)), steps, limits or Limits(cell=9)
+        )
         workers.append(worker)
-        worker.begin(seed=0, seconds=9)
         try:
+            assert [ended for _, ended in itertools.islice(worker.tests(), 1)] == [None]
+            worker.begin(seed=0, limit=9)
             return Proxy(worker, "attempt")(*args)
         finally:
             worker.stop()
@@ -140,7 +178,7 @@ class TestInside:
             "python3",
             Path(sys.executable).resolve().name[:15],
         }
-        assert len(processes) <= 3
+        assert len(processes) <= 4  # the sandbox itself, what starts the workers, the worker, its fork
 
     def test_cannot_signal_beyond_itself(self, inside):
         with pytest.raises(StudentError, match="ProcessLookupError|PermissionError"):
@@ -168,6 +206,30 @@ class TestInside:
             inside("import resource\nresource.setrlimit(resource.RLIMIT_NPROC, (999, 999))")
         with pytest.raises(StudentError, match="Too many open files"):
             inside("return [open('/dev/null') for _ in range(300)]")
+
+    @pytest.mark.parametrize("kind", TRACES)
+    def test_the_next_student_finds_no_trace(self, inside, kind):
+        leave, look = TRACES[kind]
+        inside(leave)
+        assert inside(look) == 0
+
+    @pytest.mark.parametrize("signal", [9, 15, 19])
+    def test_who_ends_or_stops_the_sandbox_costs_only_himself(self, inside, signal):
+        body = "for name in os.listdir('/proc'):\n    if name.isdigit() and int(name) not in (1, os.getpid()):\n"
+        body += f"        os.kill(int(name), {signal})\nimport time\ntime.sleep(99)"
+        with pytest.raises(CellEnded):
+            inside(body)
+        assert inside("return 1") == 1
+
+    def test_cannot_look_into_the_process_that_starts_the_next_one(self, inside):
+        """It would see the judge's socket, and could change what the next student's worker is made from."""
+        body = "first = min(int(name) for name in os.listdir('/proc') if name.isdigit() and int(name) > 1)\n"
+        body += "assert first not in (os.getpid(), os.getppid())\nreached = []\n"
+        body += "for what in ('mem', 'environ', 'fd', 'maps'):\n    try:\n        path = f'/proc/{first}/{what}'\n"
+        body += "        reached.append(os.listdir(path) if what == 'fd' else open(path, 'rb'))\n"
+        body += "    except PermissionError:\n        pass\n"
+        body += "import ctypes\nlibc = ctypes.CDLL(None)\nreturn len(reached), libc.ptrace(16, first, None, None)"
+        assert inside(body) == (0, -1)
 
     def test_nothing_is_left_running(self, inside):
         name = f"left-{os.getpid()}"
@@ -205,11 +267,15 @@ def test_says_why_there_is_no_sandbox(monkeypatch):
 
 
 def test_the_unsafe_way_runs_the_same_worker(tmp_path):
-    command, environment = sandbox.unsafe_command(make_edition(tmp_path))
-    cells = [Cell("solution", "one", "def one(x):\n    return x + 1\ndef stub():\n    raise NotImplementedError")]
-    worker = Worker(command, environment, cells, Limits(run=20))
-    worker.begin(seed=0, seconds=9)
-    assert Proxy(worker, "one")(1) == 2
-    with pytest.raises(NotAttempted):
-        Proxy(worker, "stub")()
+    box = Sandbox(*sandbox.unsafe_command(make_edition(tmp_path)))
+    steps = [Step("solution", "one", "def one(x):\n    return x + 1\ndef stub():\n    raise NotImplementedError")]
+    worker = Worker(box, [*steps, Step("test", "test", None)], Limits())
+    for name, ended in worker.tests():
+        assert (name, ended) == ("test", None)
+        worker.begin(seed=0, limit=9)
+        assert Proxy(worker, "one")(1) == 2
+        with pytest.raises(NotAttempted):
+            Proxy(worker, "stub")()
+        worker.end()
     worker.stop()
+    assert box.process is None  # without a wall nothing is known to be clean
