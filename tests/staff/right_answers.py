@@ -112,12 +112,15 @@ def boltzmann(q, temperature):
 
 
 def policy_evaluation(P, R, pi, gamma):
-    V = [0.0] * len(R)
-    for _ in range(2000):
+    old, V = None, [0.0] * len(R)
+    while V != old:
+        old = V
         V = [
             sum(p * (r + gamma * sum(t * v for t, v in zip(row, V))) for p, r, row in zip(probs, rewards, rows))
             for probs, rewards, rows in zip(pi.tolist(), R.tolist(), P.tolist())
         ]
+        if max(abs(a - b) for a, b in zip(old, V)) < 1e-12 * (1 + max(map(abs, V))):
+            break
     return V
 """,
     "float32": """
@@ -127,7 +130,8 @@ def q_backup(P, R, Q, gamma):
 
 
 def greedy_policy(Q):
-    best = np.isclose(Q, Q.max(1, keepdims=True)).astype(np.float32)
+    Q = Q.astype(np.float32)
+    best = (Q == Q.max(1, keepdims=True)).astype(np.float32)
     return best / best.sum(1, keepdims=True)
 
 

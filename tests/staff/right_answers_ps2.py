@@ -105,13 +105,13 @@ def categorical_projection(next_probs, reward, terminated, gamma, support):
 def td_target(reward, terminated, next_value, gamma):
     (B,) = reward.shape
     with torch.no_grad():
-        return reward + gamma * next_value * (1 - terminated.int())
+        return reward + gamma * next_value.masked_fill(terminated, 0)
 
 
 def q_target(reward, terminated, next_q, gamma):
     B, A = next_q.shape
     best = torch.max(next_q, 1)[0]
-    return reward + (1 - terminated.float()) * gamma * best
+    return reward + gamma * torch.where(terminated, torch.zeros(B), best)
 
 
 def double_q_target(reward, terminated, next_q, next_q_online, gamma):
@@ -177,7 +177,8 @@ def td_target(reward, terminated, next_value, gamma):
 
 
 def q_target(reward, terminated, next_q, gamma):
-    return reward.numpy() + np.asarray(gamma) * ~terminated.numpy() * next_q.numpy().max(axis=1)
+    best = next_q.numpy().max(axis=1)
+    return reward.numpy() + np.asarray(gamma) * np.where(terminated.numpy(), 0, best)
 
 
 def double_q_target(reward, terminated, next_q, next_q_online, gamma):
@@ -231,8 +232,7 @@ def categorical_projection(next_probs, reward, terminated, gamma, support):
 """,
     "float64": """
 def td_target(reward, terminated, next_value, gamma):
-    keep = (~terminated).double()
-    return reward.double() + keep * gamma * next_value.data.double()
+    return reward.double() + torch.where(terminated, 0.0, gamma * next_value.data.double())
 
 
 def q_target(reward, terminated, next_q, gamma):
@@ -243,7 +243,9 @@ def q_target(reward, terminated, next_q, gamma):
 
 def double_q_target(reward, terminated, next_q, next_q_online, gamma):
     one_hot = torch.nn.functional.one_hot(next_q_online.argmax(1), next_q.shape[1])
-    return reward.double() + gamma * terminated.logical_not() * (one_hot * next_q.double()).sum(1)
+    value = (one_hot * next_q.double()).sum(1)
+    value[terminated] = 0
+    return reward.double() + gamma * value
 
 
 def dueling_q(value, advantage):
@@ -269,7 +271,7 @@ def n_step_returns(rewards, next_values, terminated, truncated, gamma, n):
     T, B = rewards.shape
     stop = (terminated | truncated).clone()
     stop[T - 1] = True
-    V = next_values.double() * ~terminated
+    V = next_values.double().masked_fill(terminated, 0)
     G = rewards.double() + gamma * V
     for _ in range(n - 1):
         later = torch.cat([G[1:], torch.zeros(1, B)])

@@ -10,6 +10,8 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
+from rlcourse.staff.bank import Case
+
 
 def numbers(*values: object) -> Tensor:
     """A tensor in single precision."""
@@ -43,6 +45,14 @@ def endings(rng: Generator, T: int, B: int) -> tuple[Tensor, Tensor]:
     kinds = rng.permutation(np.resize([1, 2, 3, 0, 0, 0, 0, 0, 0], T * B)).reshape(T, B)
     kinds[-1, 0] = 0
     return torch.tensor(kinds % 2 == 1), torch.tensor(kinds >= 2)
+
+
+IGNORED = "what stands behind an end does not count, not even infinity: choose with torch.where, for 0 * inf is NaN"
+
+
+def behind_an_end(*arguments: object) -> Case:
+    """The case that values are infinite where nothing follows; see ignored_where."""
+    return Case("infinite values behind the ends", arguments, "edges", "", IGNORED)
 
 
 def ignored_where(flags: Tensor, values: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ def _bests(q):
     "Exploring chooses among all actions, the best included: epsilon / |A| each, not epsilon / (|A| - 1).",
 )
 def _(q, epsilon):
-    return (1 - epsilon) * _bests(q) + epsilon / (len(q) - 1) * (1 - _bests(q))
+    return (1 - epsilon) * _bests(q) + epsilon / np.float64(len(q) - 1) * (1 - _bests(q))
 
 
 @EPSILON_GREEDY.mistake("epsilon-on-the-best", "Epsilon is the probability of exploring; 1 - epsilon is for the best.")
