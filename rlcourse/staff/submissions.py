@@ -18,7 +18,7 @@ from rlcourse.staff.systems import Claim, Unclear, claims_of, find_class, normal
 
 REPEATED = re.compile(r"(?:-(\d+)| ?\((\d+)\)|-Copy(\d+))$")  # x-1, x (1), x-Copy1: the same name once more
 NO_NOTEBOOK = "no notebook"
-MAX_LOOKED_AT = 30  # of one student's notebooks, where there are several
+MAX_LOOKED_AT = 10  # of one student's notebooks, where there are several
 OTHER_NOTEBOOK, HANDED_OUT, MORE, SOLVED = range(4)  # as students got it; with cells of its own; with solutions
 OTHER = frozenset(PROBLEM_SETS.values())
 
