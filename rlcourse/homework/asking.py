@@ -7,10 +7,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from rlcourse.homework import scenarios
 from rlcourse.homework.compare import compare
+from rlcourse.homework.settings import call
 
 PRINTED = 400  # characters of a function's own output that a check shows
 
@@ -39,10 +38,10 @@ class _Head(io.StringIO):
 def ask(function: Callable, arguments: tuple, scenario: str = "") -> Answer:
     """Call a student's function, or run a scenario with it, whatever it does; its warnings are not shown."""
     printed = _Head()
-    with warnings.catch_warnings(), np.errstate(all="ignore"), redirect_stdout(printed), redirect_stderr(printed):
+    with warnings.catch_warnings(), redirect_stdout(printed), redirect_stderr(printed):
         warnings.simplefilter("ignore")  # on stderr they would cost the points of a stock nbgrader cell
         try:
-            value = scenarios.run(scenario, function, *arguments) if scenario else function(*arguments)
+            value = scenarios.run(scenario, function, *arguments) if scenario else call(function, *arguments)
         except Exception as error:
             return Answer(error=error, printed=printed.getvalue())
     return Answer(value, printed=printed.getvalue())

@@ -18,7 +18,7 @@ def as_array(value: Any) -> ndarray:
     try:
         array = np.asarray(_without_tensors(value))
         if array.dtype.kind == "O":  # fractions, decimals
-            array = array.astype(float)
+            array = np.array([float(item) for item in array.flat]).reshape(array.shape)  # float(None) raises
     except TypeError:
         raise ValueError(complaint) from None
     except Exception:  # rows of different lengths, or an object that refuses
@@ -33,7 +33,7 @@ def _without_tensors(value: Any) -> Any:
     if isinstance(value, list | tuple | deque):
         return [_without_tensors(item) for item in value]
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
+        value = value.detach().cpu().to_dense()
         return (value.double() if value.is_floating_point() else value).numpy()  # NumPy knows no bfloat16
     return value.toarray() if hasattr(value, "toarray") else value
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlcourse.homework import wire
+from rlcourse.homework.settings import standard_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,17 +36,18 @@ def find(scenario: str) -> Callable:
         if scenario not in SCENARIOS:
             import_module(f"{__name__}.{module}")
     if scenario not in SCENARIOS:
-        raise ValueError(f"scenario: got {scenario!r}, expected one of {', '.join(SCENARIOS)}")
+        raise ValueError(f"scenario: got {scenario!r}, expected one of {', '.join(sorted(SCENARIOS))}")
     return SCENARIOS[scenario]
 
 
 def run(scenario: str, *arguments: Any) -> Any:
-    """Run a scenario by name with a student's functions and plain data."""
+    """Run a scenario by name with a student's functions and plain data, whatever the notebook has set."""
     function = find(scenario)
     for argument in arguments:
         if hasattr(argument, "run_scenario"):
             return argument.run_scenario(scenario, *arguments)
-    return function(*arguments)
+    with standard_settings() as theirs:
+        return function(*map(theirs, arguments))
 
 
 def attempt(scenario: str, *arguments: Any) -> Any:
