@@ -15,10 +15,11 @@ def answers_of(stub: list[Cell], student: list[Cell]) -> dict[str, str]:
     for number, cell in enumerate(stub):
         if cell.kind != "manual":
             continue
-        before = stub[number - 1].name if number else ""
-        texts, inside = [], not number
+        before = next((own.name for own in reversed(stub[:number]) if own.name in names), "")
+        lost = cell.name not in names
+        texts, inside = [], not before
         for name, theirs in zip(names, student, strict=True):
-            if name == cell.name or (inside and not name):
+            if name == cell.name or (inside and not name and not (lost and theirs.code)):
                 texts.append(theirs.source.strip())
             inside = name in (before, cell.name) or (inside and not name)
         given = {"", cell.source.strip()}
