@@ -59,3 +59,9 @@ def ignored_where(flags: Tensor, values: Tensor) -> Tensor:
     """Values with infinity, of either sign, where they do not count: 0 times it is NaN."""
     signs = torch.where(torch.arange(flags.numel()).reshape(flags.shape) % 2 == 0, 1.0, -1.0)
     return torch.where(flags, signs * torch.inf, values)
+
+
+def by_n_minus_1(numbers: Tensor) -> Tensor:
+    """The standard deviation over the first axis as torch has it by default, without its warning for one row."""
+    n = len(numbers)
+    return numbers.std(0, correction=0) * ((n / (n - 1)) ** 0.5 if n > 1 else torch.nan)

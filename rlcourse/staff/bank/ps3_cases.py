@@ -5,7 +5,7 @@ import torch
 from rlcourse.functional import policy_losses, returns, search
 from rlcourse.staff.bank import Case, Entry, keeps_arguments, ps3_draws
 from rlcourse.staff.bank.drawing import numbers
-from rlcourse.staff.bank.ps3_draws import differences, keeps_theta, loss_gradient
+from rlcourse.staff.bank.ps3_draws import ALL_ZERO, NONE, TIES, TINY, differences, keeps_theta, loss_gradient
 
 _REWARDS = numbers((1, -2), (2, 0.5), (-1, 4), (4, 1))
 _LATE = numbers((0,), (0,), (0,), (8,))
@@ -62,8 +62,8 @@ OPTIMAL_BASELINE = Entry(
         Case("returns of both signs", (_SCORE_SQ, _RETURNS - 5), "edges"),
         Case("a score of 0", (numbers(1, 0, 4), _RETURNS[1:]), "edges"),
         Case("one sample", (_SCORE_SQ[1:2], _RETURNS[1:2]), "edges"),
-        Case("tiny scores", (_SCORE_SQ * 2.0**-24, _RETURNS), "edges"),
-        Case("all scores are 0: the mean return", (torch.zeros(4), _RETURNS), "edges"),
+        Case("tiny scores", (_SCORE_SQ * 2.0**-24, _RETURNS), "edges", otherwise=TINY),
+        Case("all scores are 0: the mean return", (torch.zeros(4), _RETURNS), "edges", otherwise=ALL_ZERO),
         keeps_arguments(_SCORE_SQ, _RETURNS),
     ),
     ps3_draws.optimal_baseline,
@@ -82,11 +82,11 @@ ELITE_MASK = Entry(
         Case("scores below 0", (_SCORES - 20, 0.2)),
         Case("2.7 samples are 3", (_SCORES[:9], 0.3), "edges"),
         Case("2.4 samples are 2", (_SCORES[:8], 0.3), "edges"),
-        Case("equal scores at the border: the earlier ones", (_LEVEL, 0.4), "edges"),
-        Case("all scores are equal: the first ones", (torch.full((10,), 2.0), 0.3), "edges"),
+        Case("equal scores at the border: the earlier ones", (_LEVEL, 0.4), "edges", otherwise=TIES),
+        Case("all scores are equal: the first ones", (torch.full((10,), 2.0), 0.3), "edges", otherwise=TIES),
         Case("scores that differ by little", (1 + _SCORES / 100_000, 0.3), "edges"),
         Case("one sample", (_SCORES[:1], 0.75), "edges"),
-        Case("a share of 0: none", (_SCORES, 0.0), "edges"),
+        Case("a share of 0: none", (_SCORES, 0.0), "edges", otherwise=NONE),
         Case("a share of 1: all", (_SCORES, 1.0), "edges"),
         keeps_arguments(_SCORES, 0.3),
     ),
@@ -109,7 +109,7 @@ CEM_REFIT = Entry(
         Case("an elite of one", (_SAMPLES, _OF_SAMPLES, 1, 0.25), "edges"),
         Case("one parameter", (_SAMPLES[:, :1], _OF_SAMPLES, 3, 0.125), "edges"),
         Case("all samples are elite", (_SAMPLES, _OF_SAMPLES, 6, 0.125), "edges"),
-        Case("equal scores at the border", (_SAMPLES, numbers(0, 1, 0, 1, 1, 2), 3, 0.125), "edges"),
+        Case("equal scores at the border", (_SAMPLES, numbers(0, 1, 0, 1, 1, 2), 3, 0.125), "edges", otherwise=TIES),
         keeps_arguments(_SAMPLES, _OF_SAMPLES, 3, 0.25),
     ),
     ps3_draws.cem_refit,

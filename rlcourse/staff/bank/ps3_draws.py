@@ -16,6 +16,10 @@ from rlcourse.staff.bank.drawing import LARGE, SMALL, discount, numbers, quarter
 
 WEIGHT = "a gradient flows into the weight: it is a number that was measured, so cut it off with .detach()"
 STOPS = "the gradient that arrives at log_prob is not that of the equation: let log_prob's gradient through, unchanged"
+ALL_ZERO = "where all scores are 0 that is 0 / 0, and any baseline will do: we agree on the mean return"
+TINY = "scores may be tiny: nothing is added to the denominator, and nothing counts as 0 but 0 itself"
+TIES = "of equal scores the earlier count as better, and exactly as many are kept as are asked for"
+NONE = "round(fraction * N) is 0 here: none is kept"
 
 
 def discounted_returns(rng: Generator) -> Iterator[Case]:
@@ -114,15 +118,15 @@ def optimal_baseline(rng: Generator) -> Iterator[Case]:
         ("no returns at all", (score_sq, torch.zeros(6))),
         ("a score of 0", certain),
         ("a single score that is not 0", (one, quarters(rng, 4))),
-        ("all scores are 0", (zeros, quarters(rng, 4, low=1, high=9))),
         ("one sample", (numbers(2), quarters(rng, 1))),
-        ("one sample, whose score is 0", (zeros[:1], quarters(rng, 1))),
         ("scores all alike", (torch.full((5,), 0.75), quarters(rng, 5))),
         ("large numbers", (score_sq * LARGE, returns * LARGE)),
         ("small returns", (score_sq, returns * SMALL)),
-        ("tiny scores", (score_sq * 2.0**-30, returns)),
     ):
         yield Case(about, arguments, "edges")
+    yield Case("all scores are 0", (zeros, quarters(rng, 4, low=1, high=9)), "edges", otherwise=ALL_ZERO)
+    yield Case("one sample, whose score is 0", (zeros[:1], quarters(rng, 1)), "edges", otherwise=ALL_ZERO)
+    yield Case("tiny scores", (score_sq * 2.0**-30, returns), "edges", otherwise=TINY)
     yield keeps_arguments(*samples(4))
     yield keeps_arguments(*certain)
     yield keeps_arguments(zeros, quarters(rng, 4))
@@ -175,7 +179,8 @@ def elite_mask(rng: Generator) -> Iterator[Case]:
         ("scores that differ in the last digit", _neighbours(rng, 9, np.float32), 0.3),
         ("scores that differ in double precision alone", _neighbours(rng, 9, np.float64), 0.3),
     ):
-        yield Case(about, (scores, fraction), "edges")
+        words = TIES if "equal" in about else NONE if round(fraction * len(scores)) == 0 else ""
+        yield Case(about, (scores, fraction), "edges", otherwise=words)
     for scores, fraction in ((_different(rng, 10), 0.3), (level, 0.4), (level[:1], 1.0), (_different(rng, 4), 0.0)):
         yield keeps_arguments(scores, fraction)
 
@@ -212,7 +217,7 @@ def cem_refit(rng: Generator) -> Iterator[Case]:
         ("scores that differ in the last digit", (quarters(rng, 9, 2), _neighbours(rng, 9, np.float32), 3, 0.125)),
         ("scores that differ in double precision alone", (quarters(rng, 9, 2), _neighbours(rng, 9, np.float64), 3, 0)),
     ):
-        yield Case(about, arguments, "edges")
+        yield Case(about, arguments, "edges", otherwise=TIES if "equal" in about else "")
     yield keeps_arguments(*generation(6, 2), 3, 0.25)
     yield keeps_arguments(samples, level.repeat(2)[:8], 3, 0.0)
     yield keeps_arguments(*generation(2, 1), 1, 0.5)

@@ -8,6 +8,7 @@ from rlcourse.staff.bank import Case, Entry, keeps_arguments, ps4_draws
 from rlcourse.staff.bank.drawing import numbers
 from rlcourse.staff.bank.ps4_draws import (
     ARGUMENTS,
+    ZERO_PROBABILITY,
     a2c_gradient,
     at,
     entropy_gradient,
@@ -82,7 +83,12 @@ ENTROPY = Entry(
         Case("two actions", (_LOGITS[:, :2],)),
         Case("all actions alike: log 3", (numbers((0, 0, 0), (2, 2, 2)),)),
         Case("large logits", (_LOGITS + 100,), "edges"),
-        Case("an action whose probability is rounded to 0", (numbers((0, -300, 0), (500, 1, 2)),), "edges"),
+        Case(
+            "an action whose probability is rounded to 0",
+            (numbers((0, -300, 0), (500, 1, 2)),),
+            "edges",
+            otherwise=ZERO_PROBABILITY,
+        ),
         Case("one state", (_LOGITS[:1],), "edges"),
         Case("one action: no choice", (_LOGITS[:2, :1],), "edges"),
         entropy_gradient(_LOGITS),

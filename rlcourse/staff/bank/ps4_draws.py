@@ -15,6 +15,7 @@ from rlcourse.staff.bank.drawing import LARGE, SMALL, endings, ignored_where, qu
 
 STOPS = "the gradient that arrives here is not that of the equation: compute in torch, and detach only what is given"
 FLOWS = "a gradient flows into what counts as given, so that the critic learns from the wrong term: detach it"
+ZERO_PROBABILITY = "a probability is rounded to 0 here, and 0 log 0 is NaN: begin with log_softmax"
 INFINITY = "where an episode terminated next_values may hold infinity, and 0 times that is NaN: choose with torch.where"
 
 
@@ -195,13 +196,13 @@ def entropy(rng: Generator) -> Iterator[Case]:
         ("logits far below 0", quarters(rng, N, 3) - 200),
         ("logits far apart", quarters(rng, N, 3) * 120),
         ("nearly sure", nearly_sure),
-        ("an action whose probability is rounded to 0", hopeless),
         ("one state", quarters(rng, 1, 3)),
         ("one action: no choice", quarters(rng, N, 1)),
         ("one state with one action", quarters(rng, 1, 1)),
         ("all actions alike", torch.full((2, int(rng.integers(2, 12))), 1.5)),
     ):
         yield Case(about, (logits,), "edges")
+    yield Case("an action whose probability is rounded to 0", (hopeless,), "edges", otherwise=ZERO_PROBABILITY)
     yield entropy_gradient(quarters(rng, N, 3))
     yield entropy_gradient(quarters(rng, 1, 5), "the gradient of the logits of one state")
     yield entropy_gradient(hopeless, "the gradient where a probability is rounded to 0")

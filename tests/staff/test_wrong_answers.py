@@ -1,0 +1,27 @@
+"""Wrong answers as people write them: each is rejected, most are named, and none is blamed for another's mistake."""
+
+import pytest
+import torch
+import wrong_answers_ps3
+import wrong_answers_ps4
+
+from rlcourse.homework.checks import check
+from rlcourse.staff.hidden import hidden
+
+torch.set_num_threads(1)
+
+WRONG = [*wrong_answers_ps3.WRONG, *wrong_answers_ps4.WRONG]
+
+
+@pytest.mark.parametrize(("name", "ids", "function"), WRONG, ids=[f"{name}-{ids}" for name, ids, _ in WRONG])
+def test_a_wrong_answer_is_rejected_and_not_misnamed(name, ids, function):
+    outcome = check(function, name)
+    assert outcome.state == "incorrect"
+    assert outcome.misconception in ("", *ids), str(outcome)
+    with pytest.raises(AssertionError):
+        hidden(function, name=name)
+
+
+def test_seven_of_ten_are_named():
+    named = [name for name, _, function in WRONG if check(function, name).misconception]
+    assert len(named) >= 0.7 * len(WRONG)
