@@ -16,7 +16,7 @@ import numpy as np
 from rlcourse.homework.asking import Answer, ask
 from rlcourse.homework.compare import compare
 from rlcourse.homework.naming import name_misconception
-from rlcourse.staff.bank import Case, Entry, entry
+from rlcourse.staff.bank import Case, Entry, Misconception, entry
 
 _seed: int | None = None
 
@@ -70,12 +70,24 @@ def _ask(function: Callable, case: Case) -> Answer:
 
 def _hint(of: Entry, cases: list[Case], answers: list[Answer], expected: list) -> str:
     """The hint of the known misconception that gives these answers, or ""."""
+    asked = list(zip(cases, answers, expected, strict=True))
+    telling = [(c, answer, right) for c, answer, right in asked if answer.error or not c.otherwise]
+    telling.sort(key=lambda one: one[1].is_right(one[2]))  # what failed first: it rules out most, and soon
+    possible = [mistake for mistake in of.misconceptions if all(_fits(mistake, *one) for one in telling)]
     wrong: list[dict[str, Any]] = []
     for case, right in zip(cases, expected, strict=True):
-        outputs = {mistake.id: case.ask(mistake.function) for mistake in of.misconceptions}
+        outputs = {mistake.id: case.ask(mistake.function) for mistake in possible}
         wrong.append({id: output for id, output in outputs.items() if compare(output, right)})
     named = name_misconception(answers, expected, wrong, [bool(case.otherwise) for case in cases])
-    return next((mistake.hint for mistake in of.misconceptions if mistake.id == named), "")
+    return next((mistake.hint for mistake in possible if mistake.id == named), "")
+
+
+def _fits(mistake: Misconception, case: Case, answer: Answer, right: Any) -> bool:
+    """Whether a misconception answers one case as the function did: right, or as wrong."""
+    output = case.ask(mistake.function)
+    if not compare(output, right):
+        return answer.is_right(right)
+    return bool(name_misconception([answer], [right], [{mistake.id: output}]))
 
 
 def _list(failed: list[Case]) -> str:
