@@ -172,11 +172,19 @@ def work_of(master: list[Cell], student: list[Cell]) -> Work:
             placed.append((place, Step("test", name, None)))
     work.steps = with_lost_cells(master, order, placed)
     there = {name for name, _ in matched}
-    solutions = [cell.name for cell in master if cell.kind == "solution"]
-    work.notes += [f"solution cell {name} is missing" for name in solutions if name not in there]
-    if solutions and not there.intersection(solutions):
+    unnamed = "\n".join(cell.source for name, cell in matched if name is None and cell.code)
+    solutions = [cell for cell in master if cell.kind == "solution"]
+    missing = [cell for cell in solutions if cell.name not in there and not defines(unnamed, cell)]
+    work.notes += [f"solution cell {cell.name} is missing" for cell in missing]
+    if solutions and missing == solutions:
         work.notes.append("none of the problem set's solution cells is in this notebook: is it the right one?")
     return work
+
+
+def defines(source: str, solution: Cell) -> bool:
+    """Whether some cells define what a solution cell should: it has lost its name."""
+    functions, values = names_of(solution.source)
+    return any(re.search(rf"^(def|class) {name}\b|^{name} *=[^=]", source, re.MULTILINE) for name in functions | values)
 
 
 def public_source(cell: Cell) -> str:

@@ -137,6 +137,7 @@ class Course:
 def answer(request: dict, namespace: dict[str, Any], course: Course) -> dict:
     """What one request of the judge's comes to: a value, or how it failed."""
     from rlcourse.homework import wire
+    from rlcourse.homework.settings import call
     from rlcourse.homework.shell import describe
 
     def named(name: str) -> Any:
@@ -161,7 +162,7 @@ def answer(request: dict, namespace: dict[str, Any], course: Course) -> dict:
     except LookupError as error:
         return {"missing": str(error.args[0])}
     try:
-        return {"value": wire.encode(function(*arguments, **keywords))}
+        return {"value": wire.encode(call(function, *arguments, **keywords))}
     except NotImplementedError:
         return {"stub": True}
     except BaseException as error:
@@ -183,6 +184,7 @@ def run_notebook(channel: int, shell: Any, course: Course, walled: bool) -> None
     from rlcourse.homework.shell import flush, run_cell
 
     task = receive(channel)
+    sys.path.insert(0, "")  # as Jupyter has it: a cell may write a module and another one import it
     limit(**task["limits"])
     for number, source in enumerate(task["steps"]):
         send(channel, {"step": number})

@@ -82,7 +82,7 @@ def as_bytes(cells: list[dict]) -> bytes:
 
 def make_edition(folder: Path) -> Path:
     """What the worker needs of the student edition."""
-    homework = [f"homework/{name}.py" for name in ("__init__", "wire", "shell", "scenarios/__init__")]
+    homework = [f"homework/{name}.py" for name in ("__init__", "wire", "shell", "settings", "scenarios/__init__")]
     for name in ("__init__.py", *homework):
         (folder / "rlcourse" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "rlcourse" / name, folder / "rlcourse" / name)
