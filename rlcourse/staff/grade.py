@@ -67,7 +67,7 @@ def command(options: argparse.Namespace) -> int:
     except (GradeError, submissions.NotSubmissions, NotARoster, gradebook.NotAGradebook) as error:
         print(f"rlcourse grade: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"rlcourse grade: {error.filename or 'a file'}: {error.strerror or error}; {kept}", file=sys.stderr)
+        print(f"rlcourse grade: {error.filename or options.out}: {error.strerror or error}; {kept}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"\nrlcourse grade: stopped; {kept}", file=sys.stderr)
     return 2

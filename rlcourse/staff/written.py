@@ -16,12 +16,11 @@ def answers_of(stub: list[Cell], student: list[Cell]) -> dict[str, str]:
         if cell.kind != "manual":
             continue
         before = next((own.name for own in reversed(stub[:number]) if own.name in names), "")
-        lost = cell.name not in names
-        texts, inside = [], not before
+        texts, last = [], ""  # the last cell that is not an added one
         for name, theirs in zip(names, student, strict=True):
-            if name == cell.name or (inside and not name and not (lost and theirs.code)):
+            last = name or last
+            if last == cell.name or (last == before and not name and not theirs.code):  # code there is a solution
                 texts.append(theirs.source.strip())
-            inside = name in (before, cell.name) or (inside and not name)
         given = {"", cell.source.strip()}
         if written := [text for text in texts if text not in given]:
             answers[cell.name] = "\n\n".join(written)

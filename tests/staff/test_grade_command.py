@@ -73,8 +73,8 @@ def test_every_file_is_in_files_csv(course, words):
     assert run(*words) == 0
     assert (course / "out" / "files.csv").read_text().splitlines() == [
         "file,id,graded,why not",
-        f"jane/{NOTEBOOK},jane,yes,",
         "jane/plot.png,jane,no,no notebook",
+        f"jane/{NOTEBOOK},jane,yes,",
         f"john/{NOTEBOOK},john,yes,",
         "notes.txt,,no,no notebook",
     ]
@@ -111,11 +111,8 @@ def test_a_roster_names_who_is_missing_and_who_is_unknown(course, words, capsys,
     hand_in(course / "in", eve=RIGHT)
     (course / "roster.csv").write_text(ROSTERS[kind], encoding="utf-8")
     assert run(*words, "--roster", course / "roster.csv", *(["--list"] if only_list else [])) == 0
-    out = capsys.readouterr().out
-    assert re.findall("^(?:missing|not in).*", out, re.MULTILINE) == [
-        "missing: mary Mary Poe",
-        "not in the roster: eve",
-    ]
+    told = re.findall("^(?:missing|not in).*", capsys.readouterr().out, re.MULTILINE)
+    assert told == ["missing: mary Mary Poe", "not in the roster: eve"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +158,7 @@ DAMAGED = {
     "by_hand": "by_hand.json: got a damaged file",
     "from_nbgrader": "book.db: .*expected nbgrader's gradebook",
     "to_nbgrader": "book.db: .*expected nbgrader's gradebook",
-    "two claims": "got 'jane' and 'jane.ipynb', which both name the student 'jane', expected one of them",
+    "two claims": "got 'jane.ipynb' and 'jane', which both name the student 'jane', expected one of them",
     "seed": "--seed: got -1, expected a whole number from 0 on",
 }
 
@@ -236,14 +233,8 @@ class TestStopped:
         words = [course / "in", "--out", course / "out", "--solutions", course / "solutions", "--jobs", "1"]
         command = [sys.executable, "-c", COMMAND.format(tests=str(Path(__file__).parent)), *map(str, words)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        grading = subprocess.Popen(
-            command,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        grading = subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
         for _ in range(1200):
             if list((course / "out" / "results").glob("*.json")):
                 break
@@ -280,13 +271,11 @@ def without_ids(cells: list[dict]) -> list[dict]:
     return [{key: one[key] for key in ("cell_type", "source")} | {"metadata": {}} for one in cells]
 
 
+MODEL_ANSWER = next(one["source"] for one in master() if one["id"] == "written")
 ANSWERS = {
     "untouched": (student(written="*Your answer here.*"), "(not answered)"),
     "empty": (student(written="  "), "(not answered)"),
-    "the model answer": (
-        student(written=next(o["source"] for o in master() if o["id"] == "written")),
-        "=== Your answer ===",
-    ),
+    "the model answer": (student(written=MODEL_ANSWER), MODEL_ANSWER),
     "any other text": (student(written="Because."), "Because."),
     "below": (with_below("Because."), "Because."),
     "below, raw": (with_below("Because.", "raw"), "Because."),
@@ -339,7 +328,7 @@ EMPTIED = [
 ]
 
 
-@pytest.mark.parametrize(("notebook", "emptied"), zip(NOTEBOOKS, EMPTIED, strict=True))
+@pytest.mark.parametrize(("notebook", "emptied"), list(zip(NOTEBOOKS, EMPTIED, strict=True)))
 @pytest.mark.parametrize("indent", [None, 1])
 def test_only_outputs_and_attachments_are_dropped(notebook, emptied, indent):
     assert json.loads(slim.without_outputs(json.dumps(notebook, indent=indent).encode())) == emptied
