@@ -130,6 +130,26 @@ def test_solutions_come_after_the_deadline(bundle, made_course):
     assert (bundle / NOTEBOOK).read_bytes() == before[NOTEBOOK]
 
 
+def test_without_solutions_they_are_taken_away_again(bundle, made_course):
+    before = files(bundle)
+    release.release("ps1", bundle, solutions=True, root=made_course)
+    assert json.loads((bundle / "manifest.json").read_text())["solutions"] is True
+    compiled = bundle / "rlcourse" / "functional" / "__pycache__" / "tabular.cpython-311.pyc"
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"the solutions, compiled")
+    assert release.release("ps1", bundle, root=made_course) == [f"{bundle}: brought up to date"]
+    assert files(bundle) == before
+    assert json.loads((bundle / "manifest.json").read_text())["solutions"] is False
+
+
+def test_solutions_that_were_written_on_stay_and_are_named(bundle, made_course):
+    release.release("ps1", bundle, solutions=True, root=made_course)
+    (bundle / f"{NAME}_solved.ipynb").write_text("my notes in them")
+    told = release.release("ps1", bundle, root=made_course)
+    assert told[0] == f"{NAME}_solved.ipynb: changed here, so it stays, and the solutions in it"
+    assert (bundle / f"{NAME}_solved.ipynb").read_text() == "my notes in them"
+
+
 # ---- a newer bundle
 
 

@@ -51,8 +51,15 @@ def upgrade(new: Path, old: Path) -> list[str]:
             _put(new / name, beside)
             told.append(f"{name}: changed here, so it stays; the new one lies beside it as {beside.name}")
     for name, ours in before.items():
-        if name not in after and name.startswith("rlcourse/") and digest(old / name) == ours:
+        solved = name.endswith("_solved.ipynb")
+        if name in after or not (solved or name.startswith("rlcourse/")):
+            continue
+        if digest(old / name) == ours:
             (old / name).unlink()  # a module that is no more would only confuse
+        elif solved and (old / name).exists():
+            told.append(f"{name}: changed here, so it stays, and the solutions in it")
+    for compiled in (old / "rlcourse").rglob("__pycache__"):  # of what is replaced: the solutions, once more
+        shutil.rmtree(compiled, ignore_errors=True)
     _put(new / MANIFEST, old / MANIFEST)  # last: an upgrade that was stopped half-way begins again
     return told
 
