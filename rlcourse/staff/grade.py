@@ -40,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, default=0, help="what the hidden inputs are drawn from (default 0)")
     parser.add_argument("--jobs", type=int, default=default_jobs(), help="submissions at a time (default: one a core)")
     scheduler = "judge on the workers of this Dask scheduler, which share the file system"
-    parser.add_argument("--scheduler", "--dask", dest="dask", metavar="ADDRESS", help=scheduler)
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=scheduler)
     parser.add_argument("--solutions", type=Path, default=PACKAGE.parent / "solutions", help="the master notebooks")
     parser.add_argument(
         "--override", nargs=3, action="append", default=[], metavar=("STUDENT", "CELL", "POINTS"), help="set by hand"

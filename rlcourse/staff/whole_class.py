@@ -127,18 +127,18 @@ def edition_in(out: Path, problem_set: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def pool(options: argparse.Namespace) -> Iterator[Executor]:
     """Where the judges run."""
-    if not options.dask:
+    if not options.scheduler:
         with ThreadPoolExecutor(options.jobs) as executor:  # each thread waits for a judge's process
             yield executor
         return
     try:
         from dask.distributed import Client
     except ImportError:
-        raise GradeError("--dask: Dask is not installed: pip install 'dask[distributed]'") from None
+        raise GradeError("--scheduler: Dask is not installed: pip install 'dask[distributed]'") from None
     try:
-        client = Client(options.dask, timeout=10)
+        client = Client(options.scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise GradeError(f"--dask: got {options.dask}, where no scheduler answers: {error}") from None
+        raise GradeError(f"--scheduler: got {options.scheduler}, where no scheduler answers: {error}") from None
     with client, client.get_executor(pure=False) as executor:
         yield executor
 

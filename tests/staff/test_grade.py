@@ -269,10 +269,20 @@ class TestStopped:
 def test_on_a_dask_cluster(court, tmp_path):
     distributed = pytest.importorskip("dask.distributed")
     folder = hand_in(tmp_path / "in", jane=RIGHT, john=WRONG)
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         arguments = [folder, "--out", tmp_path / "out", "--solutions", court.master.parents[1], *UNSAFE]
-        assert run(*arguments, "--dask", cluster.scheduler_address) == 0
+        assert run(*arguments, "--scheduler", cluster.scheduler_address) == 0
+        with distributed.Client(cluster) as client:
+            assert len(client.scheduler_info()["workers"]) == 2  # the cluster is left as it was
     assert [row["score"] for row in rows(tmp_path / "out").values()] == ["7", "5"]
+
+
+def test_a_scheduler_that_is_none_is_named(court, tmp_path, capsys):
+    pytest.importorskip("dask.distributed")
+    folder = hand_in(tmp_path / "in", jane=RIGHT)
+    arguments = [folder, "--out", tmp_path / "out", "--solutions", court.master.parents[1], *UNSAFE]
+    assert run(*arguments, "--scheduler", "nowhere") == 2
+    assert "--scheduler: got nowhere, where no scheduler answers" in capsys.readouterr().err
 
 
 def test_results_are_whole_files(graded):
