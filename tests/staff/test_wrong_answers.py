@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import wrong_answers_fresh
 import wrong_answers_ps3
 import wrong_answers_ps4
 
@@ -10,7 +11,7 @@ from rlcourse.staff.hidden import hidden
 
 torch.set_num_threads(1)
 
-WRONG = [*wrong_answers_ps3.WRONG, *wrong_answers_ps4.WRONG]
+WRONG = [*wrong_answers_ps3.WRONG, *wrong_answers_ps4.WRONG, *wrong_answers_fresh.WRONG]
 
 
 @pytest.mark.parametrize(("name", "ids", "function"), WRONG, ids=[f"{name}-{ids}" for name, ids, _ in WRONG])

@@ -126,6 +126,12 @@ def _(rewards, gamma):
     return (rewards * powers[:, None]).cumsum(0)
 
 
+@DISCOUNTED_RETURNS.mistake("discounted-to-the-end", "The exponent is k - t: a reward counts less the later it comes.")
+def _(rewards, gamma):
+    left = torch.as_tensor(gamma, dtype=rewards.dtype) ** torch.arange(len(rewards) - 1, -1, -1, dtype=rewards.dtype)
+    return _to_go(rewards * left[:, None], 1.0)
+
+
 @SCORE_FUNCTION_LOSS.mistake("wrong-sign", "A loss is minimised: it is minus the weighted log-probability.")
 def _(log_prob, weight):
     return (weight.detach() * log_prob).mean()
@@ -248,6 +254,13 @@ def _(log_prob, weight):
 @SCORE_FUNCTION_LOSS.mistake("weight-missing", "That treats all actions alike: multiply each log_prob by its weight.")
 def _(log_prob, weight):
     return -(torch.ones_like(weight) * log_prob).mean()
+
+
+@SCORE_FUNCTION_LOSS.mistake(
+    "product-of-sums", "Each action has its own weight: multiply first, elementwise, then average."
+)
+def _(log_prob, weight):
+    return -log_prob.sum() * weight.detach().mean()
 
 
 def _or_mean(score_sq, returns, baseline):

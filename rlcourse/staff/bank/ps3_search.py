@@ -118,6 +118,13 @@ def _(scores, fraction):
     return scores > torch.full_like(scores, float(scores.mean()))
 
 
+@ELITE_MASK.mistake(
+    "threshold-between", "Count them: a share of the way from the worst score to the best is no share of N."
+)
+def _(scores, fraction):
+    return scores >= torch.lerp(scores.max(), scores.min(), float(fraction))
+
+
 def _best(samples, scores, n_elite):
     """The samples [n, D] with the highest scores."""
     return samples[scores.argsort(descending=True, stable=True)[:n_elite]]
@@ -369,3 +376,20 @@ def _(f, theta, eps):
 def _(f, theta, eps):
     bends = [float(f(_moved(theta, i, eps))) + float(f(_moved(theta, i, -eps))) for i in range(len(theta))]
     return (torch.tensor(bends) - 2 * float(f(theta))) / eps**2
+
+
+@FINITE_DIFFERENCE_GRADIENT.mistake(
+    "divided-by-eps-squared", "The two points are 2 eps apart: divide by that, eps is not squared."
+)
+def _(f, theta, eps):
+    rises = [float(f(_moved(theta, i, eps))) - float(f(_moved(theta, i, -eps))) for i in range(len(theta))]
+    return torch.tensor(rises) / (2 * eps**2)
+
+
+@FINITE_DIFFERENCE_GRADIENT.mistake(
+    "steps-of-theta", "eps is added to a parameter, and subtracted: it is no share of theta."
+)
+def _(f, theta, eps):
+    by = [eps * float(x) for x in theta]
+    rises = [float(f(_moved(theta, i, step))) - float(f(_moved(theta, i, -step))) for i, step in enumerate(by)]
+    return torch.tensor(rises) / (2 * eps)

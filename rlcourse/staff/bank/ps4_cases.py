@@ -128,6 +128,7 @@ VTRACE = Entry(
     (
         Case("five steps of two environments", (*_five(_NEVER, _NEVER), _RATIOS, 0.5, 2.0, 1.0)),
         Case("gamma 0.9, both bars 1", (*_five(_NEVER, _NEVER), _RATIOS, 0.9, 1.0, 1.0)),
+        Case("bars below and above 1", (*_five(_NEVER, _NEVER), _RATIOS, 0.5, 0.75, 1.5)),
         *(Case(about, (*_five(*flags), _RATIOS, 0.9, 2.0, 1.0), "edges") for about, *flags in _ENDINGS),
         Case("on-policy: every ratio is 1", (*_five(_INSIDE, _LATE), _ONES, 0.5, 1.0, 1.0), "edges"),
         Case("bars left out: they are 1", (*_five(_INSIDE, _LATE), _RATIOS, 0.5), "edges"),

@@ -270,3 +270,15 @@ def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coe
 def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
     policy, error, H = _terms(log_prob, advantage, value, value_target, entropy)
     return policy + value_coef * error - entropy_coef * H * entropy.numel()
+
+
+@A2C_LOSS.mistake("one-loss-for-each", "A loss is one number: take the mean of each term.")
+def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
+    error = (value_target.detach() - value).square()
+    return -advantage.detach() * log_prob + value_coef * error - entropy_coef * entropy
+
+
+@A2C_LOSS.mistake("three-losses", "A loss is one number: add up the three terms.")
+def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
+    policy, error, H = _terms(log_prob, advantage, value, value_target, entropy)
+    return torch.stack([policy, value_coef * error, -entropy_coef * H])

@@ -179,6 +179,20 @@ def _(rewards, next_values, terminated, truncated, gamma, lam):
     return _mixed(rewards, next_values * ~_earlier(terminated), _earlier(terminated | truncated), gamma, lam)
 
 
+@LAMBDA_RETURNS.mistake(
+    "looks-across-endings-to-the-last", "1 - d masks the whole bracket, V and G; and any ending stops the next row's G."
+)
+def _(rewards, next_values, terminated, truncated, gamma, lam):
+    start, never = next_values[-1], terminated & False
+    return _mixed(rewards, next_values * ~terminated, never, gamma, lam, start=start)
+
+
+@LAMBDA_RETURNS.mistake("reward-masked", "The reward of a terminated step counts: only what follows it is masked.")
+def _(rewards, next_values, terminated, truncated, gamma, lam):
+    live = ~terminated
+    return _mixed(rewards * live, next_values * live, terminated | truncated, gamma, lam)
+
+
 def _traced(rewards, values, future, stops, gamma, decay, *, start=None):
     """The temporal-difference errors ahead, with what is bootstrapped and where the trace stops as given."""
     delta = rewards + gamma * future - values
@@ -319,3 +333,9 @@ def _(rewards, values, next_values, terminated, truncated, gamma, lam):
 @GAE.mistake("one-step-only", "That is delta: add gamma lambda A_{t+1}, the errors of the steps that follow.")
 def _(rewards, values, next_values, terminated, truncated, gamma, lam):
     return _right(rewards, values, next_values, terminated, truncated, gamma, 0.0)
+
+
+@GAE.mistake("error-masked", "delta counts where an episode ends, too: 1 - e stands before A_{t+1} alone.")
+def _(rewards, values, next_values, terminated, truncated, gamma, lam):
+    live = ~(terminated | truncated)
+    return _right(rewards * live, values * live, next_values * live, terminated, truncated, gamma, lam)
