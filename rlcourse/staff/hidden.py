@@ -9,6 +9,7 @@ import copy
 import os
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,13 @@ def set_seed(seed: int | None) -> None:
     _seed = seed
 
 
+def _current_seed() -> int:
+    return int(os.environ.get("RLCOURSE_GRADER_SEED") or 0) if _seed is None else _seed
+
+
 def cases_of(name: str, of: Entry, part: str | None = None) -> list[Case]:
     """The public cases of a function and those drawn from the grader's seed, the same whatever was drawn before."""
-    seed = int(os.environ.get("RLCOURSE_GRADER_SEED") or 0) if _seed is None else _seed
-    cases = [*of.cases, *of.draw(np.random.default_rng([seed, zlib.crc32(name.encode())]))]
+    cases = [*of.cases, *of.draw(np.random.default_rng([_current_seed(), zlib.crc32(name.encode())]))]
     chosen = [case for case in cases if part in (None, case.part)]
     if not chosen:
         raise ValueError(f"part: got {part!r}, expected one of {', '.join(sorted({case.part for case in cases}))}")
@@ -51,17 +55,24 @@ def hidden(function: Callable, part: str | None = None, name: str | None = None)
     """
     name = name or function.__name__
     of = entry(name)
-    cases = cases_of(name, of, part)
+    cases, expected = _asked(name, _current_seed(), part)
     answers = [_ask(function, case) for case in cases]
     if all(isinstance(answer.error, NotImplementedError) for answer in answers):
         raise NotImplementedError("not attempted")
-    expected = [case.ask(of.function) for case in cases]
     failed = [case for case, answer, right in zip(cases, answers, expected, strict=True) if not answer.is_right(right)]
     if failed:
         others = [case for case in cases_of(name, of) if part not in (None, case.part)]
         answers += [_ask(function, case) for case in others]  # on some cases alone mistakes look alike
-        expected += [case.ask(of.function) for case in others]
+        expected = expected + [case.ask(of.function) for case in others]
         raise AssertionError(_hint(of, cases + others, answers, expected) or f"{name} is wrong on: {_list(failed)}")
+
+
+@cache
+def _asked(name: str, seed: int, part: str | None) -> tuple[list[Case], list[Any]]:
+    """The cases of a run, and what is right on them: the same for every student."""
+    of = entry(name)
+    cases = cases_of(name, of, part)
+    return cases, [case.ask(of.function) for case in cases]
 
 
 def _ask(function: Callable, case: Case) -> Answer:

@@ -14,6 +14,7 @@ A worker's messages are JSON, each behind its length in four bytes, on a socket 
 
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -277,6 +278,8 @@ def main() -> None:
     if "torch" in sys.modules:  # the first backward pass costs most of a second: once, before the forks
         sys.modules["torch"].set_num_threads(1)
         sys.modules["torch"].ones(1, requires_grad=True).sum().backward()
+    gc.collect()
+    gc.freeze()  # no fork looks through what all of them share: that would copy it
     if walled:
         dumpable(False)  # no student's code looks into this process, or reaches its socket
     courses = [path for path in sys.path if os.path.exists(os.path.join(path, COURSE, "__init__.py"))]
