@@ -18,8 +18,9 @@ from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff import cells, export, feedback, gradebook, sandbox, submissions
 from rlcourse.staff.decisions import with_overrides, with_points_by_hand
 from rlcourse.staff.judge import Job
+from rlcourse.staff.notices import say, tell
 from rlcourse.staff.results import drop_damaged, only_one
-from rlcourse.staff.roster import NotARoster, compare, read_roster
+from rlcourse.staff.roster import NotARoster, read_roster
 from rlcourse.staff.slim import without_outputs
 from rlcourse.staff.systems import normal
 from rlcourse.staff.whole_class import PACKAGE, GradeError, file_name, judge_all
@@ -61,15 +62,17 @@ def command(options: argparse.Namespace) -> int:
     """`rlcourse grade`; the exit status: 2 where it could not run, 1 where a test was at fault, else 0."""
     with contextlib.suppress(AttributeError):  # a name that the terminal cannot show must not stop the grading
         sys.stdout.reconfigure(errors="backslashreplace")
-    kept = f"what was judged is kept in {options.out}, and the same command goes on from there"
+    kept = (
+        "" if options.list else f"; what was judged is kept in {options.out}, and the same command goes on from there"
+    )
     try:
         return list_only(options) if options.list else grade(options)
     except (GradeError, submissions.NotSubmissions, NotARoster, gradebook.NotAGradebook) as error:
         print(f"rlcourse grade: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"rlcourse grade: {error.filename or options.out}: {error.strerror or error}; {kept}", file=sys.stderr)
+        print(f"rlcourse grade: {error.filename or options.out}: {error.strerror or error}{kept}", file=sys.stderr)
     except KeyboardInterrupt:
-        print(f"\nrlcourse grade: stopped; {kept}", file=sys.stderr)
+        print(f"\nrlcourse grade: stopped{kept}", file=sys.stderr)
     return 2
 
 
@@ -93,26 +96,11 @@ def list_only(options: argparse.Namespace) -> int:
     found = find(options)
     width = max([len(one.student) for one in found.submissions], default=0)
     for one in found.submissions:
-        print(f"{one.student.ljust(width)}  {'; '.join([one.problem or one.path, *one.notes])}")
+        say(f"{one.student.ljust(width)}  {'; '.join([one.problem or one.path, *one.notes])}")
     others = ", ".join(file.path for file in found.left_out if file.why_not == submissions.NO_NOTEBOOK)
-    print(f"{len(found.submissions)} students{'; not read: ' if others else ''}{others}")
+    say(f"{len(found.submissions)} students{'; not read: ' if others else ''}{others}")
     tell(found, people)
     return 0
-
-
-def tell(found: submissions.Found, people: dict[str, str]) -> None:
-    """What a person should know before an hour of grading: what is not graded, who is missing."""
-    for line in found.told:
-        print(line)
-    for file in found.left_out:
-        if file.why_not != submissions.NO_NOTEBOOK:
-            print(f"not graded: {file.path}: {file.why_not}")
-    if people:
-        missing, unknown = compare(people, [one.student for one in found.submissions])
-        for student in missing:
-            print(f"missing: {student} {people[student]}".rstrip())
-        for student in unknown:
-            print(f"not in the roster: {student}")
 
 
 def grade(options: argparse.Namespace) -> int:
@@ -128,7 +116,7 @@ def grade(options: argparse.Namespace) -> int:
     options.student = options.student and normal(options.student)
     if options.student and options.student not in students:
         raise GradeError(f"--student: got {options.student!r}, expected one of {', '.join(students[:20])}")
-    tell(found, people)
+    tell(found, people, out / "files.csv")
     points = graded_cells(master)
     with only_one(out):
         overrides = with_overrides(out, options, students, points)

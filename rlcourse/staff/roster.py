@@ -1,6 +1,7 @@
 """Who is in the course: which of them handed in nothing, and which submissions are nobody's."""
 
 import csv
+import functools
 import io
 import re
 from pathlib import Path
@@ -61,5 +62,6 @@ def compare(people: dict[str, str], students: list[str]) -> tuple[list[str], lis
     return list(missing), unknown
 
 
+@functools.cache
 def words(text: str) -> set[str]:
     return set(re.findall(r"[^\W_]+", normal(text).casefold()))

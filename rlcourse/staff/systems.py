@@ -134,8 +134,8 @@ def merged(claims: list[Claim]) -> list[Claim]:
 
 
 def normal(text: str) -> str:
-    """One way to write each letter: macOS writes ö as two."""
-    return unicodedata.normalize("NFC", text)
+    """An id: one way to write each letter, since macOS writes ö as two, and nothing that leads to another folder."""
+    return re.sub(r"[/\\\0]|^\.+$", "_", unicodedata.normalize("NFC", text))
 
 
 def blackboards_assignment(names: list[str]) -> str:

@@ -80,6 +80,25 @@ def test_every_file_is_in_files_csv(course, words):
     ]
 
 
+def test_a_name_is_one_line_and_commands_no_terminal(course, words, capsys):
+    with zipfile.ZipFile(course / "in" / "mary.zip", "w") as archive:
+        archive.writestr("x\x1b[2J\n.ipynb", b"")
+        archive.writestr("y.ipynb", b"")
+    assert run(*words, "--list") == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "not graded: mary.zip/x?" in out
+
+
+def test_of_very_many_files_some_are_named_and_all_are_listed(course, words, capsys):
+    for number in range(100):
+        (course / "in" / "jane" / f"draft {number}.ipynb").write_bytes(b"")
+    assert run(*words) == 0
+    assert capsys.readouterr().out.count("not graded: ") == 41
+    assert (course / "out" / "files.csv").read_text().count("another notebook counts") == 100
+    assert run(*words, "--list") == 0
+    assert capsys.readouterr().out.count("not graded: ") == 100
+
+
 def test_out_inside_submissions_is_left_out(course, words):
     words[2] = course / "in" / "grades"
     for _ in range(2):

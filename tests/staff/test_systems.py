@@ -312,6 +312,13 @@ def test_who_hands_in_together_is_said(tmp_path):
     assert notes["john@example.edu"] == ["handed in together with mary@example.edu"]
 
 
+def test_an_id_leads_to_no_other_folder(tmp_path):
+    gradescope(tmp_path)
+    metadata = tmp_path / "assignment_4711_export" / "submission_metadata.yml"
+    metadata.write_text(metadata.read_text().replace("'0012345'", "../../jane").replace("'7'", "'..'"))
+    assert {"_", ".._.._jane"} < set(graded(find(tmp_path, NAME)))
+
+
 def test_a_gradescope_export_that_is_damaged_is_named(tmp_path):
     gradescope(tmp_path)
     (tmp_path / "assignment_4711_export" / "submission_metadata.yml").write_text("- [")
