@@ -45,17 +45,3 @@ def ask(function: Callable, arguments: tuple, scenario: str = "") -> Answer:
         except Exception as error:
             return Answer(error=error, printed=printed.getvalue())
     return Answer(value, printed=printed.getvalue())
-
-
-def message_of(error: BaseException) -> str:
-    """What an exception says, in one line that is not too long."""
-    try:
-        return " ".join(str(error).split())[:200]
-    except Exception:  # even its message may be broken
-        return ""
-
-
-def shorten(error: BaseException) -> str:
-    """An exception in one line: its type and message. One from another process, StudentError, names its type itself."""
-    text = message_of(error)
-    return text if type(error).__name__ == "StudentError" else f"{type(error).__name__}: {text}".rstrip(": ")

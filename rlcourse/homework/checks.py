@@ -13,11 +13,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from rlcourse.homework.asking import PRINTED, Answer, ask, message_of, shorten
+from rlcourse.homework.asking import PRINTED, Answer, ask
 from rlcourse.homework.compare import as_numbers, close, compare
 from rlcourse.homework.naming import name_misconception
 from rlcourse.homework.paste import case_as_code
-from rlcourse.homework.student_code import fits, name_of, own_line, variables_of
+from rlcourse.homework.student_code import describe, fits, message_of, name_of, own_line, variables_of
 from rlcourse.homework.wire import decode
 
 
@@ -132,12 +132,8 @@ def _complaint(function: Callable, call: str, case: dict, answer: Answer) -> str
     if answer.error is None:
         difference = compare(answer.value, decode(case["expected"]))
         return f"{case['about']}: {case.get('otherwise', difference)}" if difference else ""
-    words = f"{case['about']}: raised {shorten(answer.error)}"
-    if line := own_line(answer.error):
-        words += f", in {line}"
-    elif isinstance(answer.error, TypeError) and not fits(function, call):
-        words += f"; it is called as {call}"
-    return words
+    misfit = isinstance(answer.error, TypeError) and not own_line(answer.error) and not fits(function, call)
+    return f"{case['about']}: {describe(answer.error)}" + (f"; it is called as {call}" if misfit else "")
 
 
 def _show_picture(name: str, cases: list[dict], answers: list[Answer]) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from rlcourse.homework.asking import Answer, shorten
+from rlcourse.homework.asking import Answer
 from rlcourse.homework.compare import as_array, close, parts_of
+from rlcourse.homework.student_code import shorten
 
 
 def name_misconception(

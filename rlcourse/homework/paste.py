@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from rlcourse.homework.asking import Answer, shorten
+from rlcourse.homework.asking import Answer
 from rlcourse.homework.compare import as_array
 from rlcourse.homework.scenarios import find
+from rlcourse.homework.student_code import shorten
 
 MAX_LINES, MAX_WIDTH = 24, 100  # what is longer is told by its shapes
 

@@ -43,6 +43,26 @@ def _place(filename: str) -> str:
         return filename if filename.startswith("<") else Path(filename).name
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says, in one line that is not too long."""
+    try:
+        return " ".join(str(error).split())[:200]
+    except Exception:  # even its message may be broken
+        return ""
+
+
+def shorten(error: BaseException) -> str:
+    """An exception in one line: its type and message. One from another process, StudentError, names its type itself."""
+    text = message_of(error)
+    return text if type(error).__name__ == "StudentError" else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line, with the student's own line that raised it where there is one."""
+    line = own_line(error)
+    return f"raised {shorten(error)}" + (f", in {line}" if line else "")
+
+
 def fits(function: Callable, call: str) -> bool:
     """Whether a function can be called as a call says; False where nothing says so."""
     try:

@@ -90,7 +90,7 @@ def train(
     agent.begin()
     try:
         with one_thread():
-            for tick in progress(range(1, ticks + 1), label):
+            for tick in progress(range(1, ticks + 1), label, n_envs, " steps"):
                 step = envs.step(agent.act(envs.observation))
                 agent.steps += n_envs
                 agent.observe(step)

@@ -15,19 +15,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rlcourse.homework import wire
+from rlcourse.homework import at_work, wire
 from rlcourse.homework.settings import standard_settings
+from rlcourse.homework.student_code import describe
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SCENARIOS: dict[str, Callable] = {}
+RESULTS: dict[str, Callable[[Any], list[at_work.Result]]] = {}
 
 
 def scenario(function: Callable) -> Callable:
     """Put a function into the list from which `run` takes it by name."""
     SCENARIOS[function.__name__] = function
     return function
+
+
+def results_of(scenario: str) -> Callable[[Callable], Callable]:
+    """Put a function into the list from which `results` takes it: what comes of a scenario, as a list of Result."""
+
+    def decorate(function: Callable) -> Callable:
+        RESULTS[scenario] = function
+        return function
+
+    return decorate
 
 
 def find(scenario: str) -> Callable:
@@ -50,15 +62,34 @@ def run(scenario: str, *arguments: Any) -> Any:
         return function(*map(theirs, arguments))
 
 
+def results(scenario: str, outcome: Any) -> list[at_work.Result]:
+    """What the worlds of a scenario say of its outcome, wherever that comes from.
+
+    Raises:
+        ValueError: in plain words, where it is no outcome of this scenario.
+    """
+    find(scenario)
+    with standard_settings():
+        return RESULTS[scenario](outcome)
+
+
 def attempt(scenario: str, *arguments: Any) -> Any:
-    """`run` for a notebook: where a function is still to be written, say so and return None, without a traceback."""
+    """`run` for a notebook: print whether it passed, by how much, and return what was trained.
+
+    Where a function is still to be written, or raises, it says so and returns None, without a traceback.
+    """
+    if any(hasattr(argument, "run_scenario") for argument in arguments):
+        return run(scenario, *arguments)  # a grader asks for the results itself
     try:
-        return run(scenario, *arguments)
+        outcome = run(scenario, *arguments)
+        if scenario in RESULTS:
+            at_work.show(results(scenario, outcome))
+        return outcome
     except NotImplementedError:
-        if any(hasattr(argument, "run_scenario") for argument in arguments):
-            raise  # a grader wants to know
         print("not attempted: one of the functions that this needs is still to be written")
-        return None
+    except Exception as error:
+        print(f"not passed: {describe(error)}")
+    return None
 
 
 @scenario

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.homework.scenarios import scenario
+from rlcourse.homework.at_work import Result, in_shape, share_of_best
+from rlcourse.homework.scenarios import results_of, scenario
 
 if TYPE_CHECKING:
     from rlcourse.worlds.mdp import MDP
@@ -20,6 +21,8 @@ S....
 """
 FROZEN_LAKE_GAMMA = 0.99
 SLIPPERY_GRID_GAMMA = 0.95
+FROZEN_LAKE_BEST, SLIPPERY_GRID_BEST = 0.414640, 0.618341  # what the best policy is worth at the start
+SHARE = "share of the best value"
 
 
 def frozen_lake() -> "MDP":
@@ -42,6 +45,13 @@ def solve_frozen_lake(q_backup: Callable, greedy_policy: Callable) -> ndarray:
     # With this eps it takes 164 sweeps, and its policy is the same as that of many more.
     plan = q_iteration(frozen_lake(), FROZEN_LAKE_GAMMA, 0.05, q_backup=table, greedy_policy=greedy_policy)
     return np.asarray(plan.pi, float)
+
+
+@results_of("solve_frozen_lake")
+def frozen_lake_results(policy: Any) -> list[Result]:
+    """The share of the best value that the policy is worth."""
+    share = share_of_best(policy, frozen_lake(), FROZEN_LAKE_GAMMA, FROZEN_LAKE_BEST, "the policy")
+    return [Result("FrozenLake 8x8", (share,), 0.99, SHARE)]
 
 
 def slippery_grid() -> "MDP":
@@ -73,3 +83,14 @@ def learn_slippery_grid(q_learning_update: Callable, epsilon_greedy: Callable, s
         epsilon_greedy=epsilon_greedy,
     )
     return np.array([[np.asarray(epsilon_greedy(q, 0.0), float) for q in Q] for Q in learned.Q])
+
+
+@results_of("learn_slippery_grid")
+def slippery_grid_results(policies: Any) -> list[Result]:
+    """The share of the best value that the policy of each seed is worth."""
+    mdp = slippery_grid()
+    shares = [
+        share_of_best(table, mdp, SLIPPERY_GRID_GAMMA, SLIPPERY_GRID_BEST, f"the policy of seed {seed}")
+        for seed, table in enumerate(in_shape(policies, (8, *mdp.R.shape), "the policies"))
+    ]
+    return [Result("slippery grid", tuple(shares), 0.95, SHARE, at_least=7)]

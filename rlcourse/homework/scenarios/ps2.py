@@ -3,6 +3,7 @@
 The target network is copied whole, so that nothing but the functions handed in is needed.
 """
 
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,8 @@ from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents.rainbow import Config, Rainbow
-from rlcourse.homework.scenarios import scenario
+from rlcourse.homework.at_work import Result, by_name, cart_pole, in_shape
+from rlcourse.homework.scenarios import results_of, scenario
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.probes import Probe
 
@@ -122,12 +124,40 @@ def learn_cart_pole(*tricks: Callable, seed: int = 0) -> dict[str, ndarray]:
     return {name: weight.numpy() for name, weight in agent.online.state_dict().items()}
 
 
-def cart_pole_returns(weights: dict[str, ndarray], dueling_q: Callable, episodes: int = 10, seed: int = 0) -> ndarray:
+def cart_pole_returns(weights: dict[str, ndarray], episodes: int = 10, seed: int = 0) -> ndarray:
     """The mean return [8] of the greedy policies of learned networks, in environments of their own.
 
     Raises:
         RuntimeError: where the weights are not those of eight such networks.
     """
-    agent = Rainbow("CartPole-v1", 8, seed, CART_POLE, dueling_q=dueling_q)
+    # The best action is the one with the largest advantage, however the advantages are centred.
+    agent = Rainbow("CartPole-v1", 8, seed, CART_POLE, dueling_q=operator.add)
     agent.online.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
     return evaluate(agent, episodes=episodes)
+
+
+PROBE_VALUES = {  # by hand, gamma is 1/2: observation -1, 0 or 1, and what the two actions are worth there
+    "plain": {-1: (-1, -1), 1: (1, 1)},
+    "double": {0: (0.5, 0.5), 1: (1, 1)},
+    "three steps": {0: (0.5, 0.5), 1: (1, 1)},
+    "cut off": {0: (2, 2)},  # 1 + 1/2 + 1/4 + ..: being cut off is no end
+    "dueling": {-1: (1, -1), 1: (-1, 1)},
+    "prioritised": {-1: (1, -1), 1: (-1, 1)},
+}
+
+
+@results_of("solve_probes")
+def probe_results(values: Any) -> list[Result]:
+    """By how much Q of each probe is off, seed by seed."""
+    results = []
+    for probe, learned in by_name(values, PROBE_VALUES, "the learned values").items():
+        q = in_shape(learned, (3, 3, 2), probe)
+        off = [np.abs(q[:, seen + 1] - exact).max(axis=1) for seen, exact in PROBE_VALUES[probe].items()]
+        results.append(Result(probe, tuple(np.max(off, axis=0)), 0.15, "error of Q", at_most=True))
+    return results
+
+
+@results_of("learn_cart_pole")
+def cart_pole_results(weights: Any) -> list[Result]:
+    """The mean return of each seed's network."""
+    return [cart_pole(weights, cart_pole_returns, CART_POLE_RETURN, 7, "CartPole")]

@@ -17,8 +17,9 @@ from rlcourse.agents.cem import Config as CEMConfig
 from rlcourse.agents.reinforce import Config, Reinforce
 from rlcourse.agents.tabular.search import tabular_cem
 from rlcourse.functional import tabular
-from rlcourse.homework.scenarios import as_tensor, scenario
-from rlcourse.homework.scenarios.ps1 import GRID, SLIPPERY_GRID_GAMMA
+from rlcourse.homework.at_work import Result, by_name, cart_pole, in_shape, share_of_best
+from rlcourse.homework.scenarios import as_tensor, results_of, scenario
+from rlcourse.homework.scenarios.ps1 import GRID, SHARE, SLIPPERY_GRID_GAMMA
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.grids import grid_world
 from rlcourse.worlds.mdp import MDP
@@ -26,6 +27,7 @@ from rlcourse.worlds.mdp import MDP
 SEARCH = CEMConfig(population=40, fraction=0.15, total_steps=100_000)
 REINFORCE = Config(baseline="optimal", n_episodes=4, total_steps=80_000)
 CART_POLE_RETURN = 475.0  # from which on the pole counts as balanced; 500 is the most there is
+SURE_GRID_BEST, NINE_CELLS_BEST = 0.698337, 0.450680  # what the best policy is worth at the start
 NINE_CELLS = """
 S..
 .X.
@@ -127,3 +129,33 @@ def policy_returns(weights: dict[str, ndarray], episodes: int = 20, seed: int = 
     agent = CEM("CartPole-v1", 8, seed, SEARCH) if searched else Reinforce("CartPole-v1", 8, seed, REINFORCE)
     agent.greedy_network.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
     return evaluate(agent, episodes=episodes)
+
+
+@results_of("search_small_worlds")
+def small_worlds_results(policies: Any) -> list[Result]:
+    """The share of the best value that each of the policies is worth."""
+    found = by_name(policies, ("elite", "differences"), "the policies")
+    grid, cells = sure_grid(), nine_cells()
+    elite = [
+        share_of_best(table, grid, SLIPPERY_GRID_GAMMA, SURE_GRID_BEST, f"the policy of the elite, seed {seed}")
+        for seed, table in enumerate(in_shape(found["elite"], (3, *grid.R.shape), "the policies of the elite"))
+    ]
+    climbed = share_of_best(
+        found["differences"], cells, SLIPPERY_GRID_GAMMA, NINE_CELLS_BEST, "the policy of differences"
+    )
+    return [
+        Result("grid, elite episodes", tuple(elite), 0.85, SHARE),
+        Result("nine cells, differences", (climbed,), 0.95, SHARE),
+    ]
+
+
+@results_of("search_cart_pole")
+def search_results(weights: Any) -> list[Result]:
+    """The mean return of each seed's policy."""
+    return [cart_pole(weights, policy_returns, CART_POLE_RETURN, 5, "CartPole by search")]
+
+
+@results_of("reinforce_cart_pole")
+def reinforce_results(weights: Any) -> list[Result]:
+    """The mean return of each seed's policy."""
+    return [cart_pole(weights, policy_returns, CART_POLE_RETURN, 5, "CartPole by REINFORCE")]

@@ -1,16 +1,19 @@
 """The scenarios of problem set 4: A2C driven by a student's functions."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents.a2c import A2C, Config
-from rlcourse.homework.scenarios import scenario
+from rlcourse.homework.at_work import Result, by_name, cart_pole, in_shape
+from rlcourse.homework.scenarios import results_of, scenario
 from rlcourse.parts.agent import in_tensors
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.probes import Probe
@@ -80,3 +83,39 @@ def policy_returns(weights: dict[str, ndarray], episodes: int = 10, seed: int = 
     agent = A2C("CartPole-v1", 8, seed, CART_POLE)
     agent.policy.load_state_dict({name: torch.as_tensor(weight) for name, weight in weights.items()})
     return evaluate(agent, episodes=episodes)
+
+
+ACTOR_CRITIC_VALUES = {  # by hand, gamma is 1/2: observation -1, 0 or 1, and what it is worth
+    "plain": {-1: -1, 1: 1},
+    "two steps": {0: 0.5, 1: 1},
+    "both matter": {-1: 1, 1: 1},
+    "entropy": {0: math.tanh(0.5)},  # the mean reward of the policy below
+    "cut off": {0: 2},  # 1 + 1/2 + 1/4 + ..: being cut off is no end
+    "lambda": {0: 0.5, 1: 1},
+}
+ACTOR_CRITIC_POLICIES = {  # the probability of action 1
+    "both matter": {-1: 0, 1: 1},
+    "entropy": {0: 1 / (1 + math.exp(-1))},  # softmax of the rewards 1 and -1 over the coefficient 2
+}
+
+
+@results_of("solve_actor_critic_probes")
+def actor_critic_probe_results(learned: Any) -> list[Result]:
+    """By how much V and the probability of action 1 in each probe are off, seed by seed."""
+    results = []
+    for probe, found in by_name(learned, ACTOR_CRITIC_VALUES, "what was learned").items():
+        found = by_name(found, ("value", "policy"), probe)
+        value = in_shape(found["value"], (3, 3), f"{probe}: the value")
+        chance = in_shape(found["policy"], (3, 3, 2), f"{probe}: the policy")[..., 1]
+        exact = [("error of V", value, ACTOR_CRITIC_VALUES[probe])]
+        exact += [("error of π", chance, ACTOR_CRITIC_POLICIES[probe])] if probe in ACTOR_CRITIC_POLICIES else []
+        for what, table, rights in exact:
+            off = np.max([np.abs(table[:, seen + 1] - right) for seen, right in rights.items()], axis=0)
+            results.append(Result(probe, tuple(off), 0.1, what, at_most=True))
+    return results
+
+
+@results_of("learn_cart_pole_on_policy")
+def cart_pole_results(weights: Any) -> list[Result]:
+    """The mean return of each seed's policy."""
+    return [cart_pole(weights, policy_returns, CART_POLE_RETURN, 4, "CartPole")]
