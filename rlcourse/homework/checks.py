@@ -17,7 +17,7 @@ from rlcourse.homework.asking import PRINTED, Answer, ask
 from rlcourse.homework.compare import as_numbers, close, compare
 from rlcourse.homework.naming import name_misconception
 from rlcourse.homework.paste import case_as_code
-from rlcourse.homework.student_code import describe, fits, message_of, name_of, own_line, variables_of
+from rlcourse.homework.student_code import advice, describe, fits, message_of, name_of, own_line, variables_of
 from rlcourse.homework.wire import decode
 
 
@@ -115,7 +115,7 @@ def _outcome(function: Callable, outcome: Outcome, variable: str, cases: list[di
     code = case_as_code(
         variable, entry["call"], tuple(arguments), cases[told].get("scenario", ""), answers[told], expected
     )
-    hint = entry["hints"].get(mistake, "")
+    hint = entry["hints"].get(mistake, "") or advice(answers[told].error)
     return replace(outcome, state="incorrect", reason=complaints[told], hint=hint, misconception=mistake, code=code)
 
 

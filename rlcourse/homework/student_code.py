@@ -122,3 +122,15 @@ def _wrapped(function: Any) -> Iterator[str | None]:
         inner = getattr(function, attribute, None)
         if inner is not None:
             yield getattr(inner, "__name__", None)
+
+
+ADVICE = {  # what an exception says, and what to do
+    "is ambiguous": "if, and, max and min take one number, not a tensor: choose for each entry, with where or clamp.",
+    "numpy() on Tensor that requires grad": "NumPy has no gradients: detach() what counts as given, stay in torch.",
+}
+
+
+def advice(error: BaseException | None) -> str:
+    """A hint for an exception that many run into; "" for others."""
+    said = message_of(error) if error else ""
+    return next((hint for words, hint in ADVICE.items() if words in said), "")

@@ -26,3 +26,10 @@ def test_a_wrong_answer_is_rejected_and_not_misnamed(name, ids, function):
 def test_seven_of_ten_are_named():
     named = [name for name, _, function in WRONG if check(function, name).misconception]
     assert len(named) >= 0.7 * len(WRONG)
+
+
+def test_an_exception_that_many_run_into_comes_with_what_to_do():
+    _, _, function = next(one for one in WRONG if "max-of-a-number-and-a-tensor" in one[1])
+    outcome = check(function, "cem_refit")
+    assert "is ambiguous" in outcome.reason
+    assert "with where or clamp" in outcome.hint

@@ -206,6 +206,7 @@ def cem_refit(rng: Generator) -> Iterator[Case]:
         ("a least deviation that always counts", (*generation(8, 2), 3, 9)),
         ("equal scores at the border", (quarters(rng, 7, 2), level, 3, 0.125)),
         ("all scores are equal", (quarters(rng, 7, 2), torch.ones(7), 3, 0.125)),
+        ("many equal scores", (quarters(rng, many, 2), torch.tensor(rng.integers(0, 4, many) / 1.0), 9, 0.125)),
         ("all samples are elite", (*generation(5, 2), 5, 0.125)),
         ("an elite of one", (*generation(5, 3), 1, 0.25)),
         ("one sample of one parameter", (*generation(1, 1), 1, 0.25)),
