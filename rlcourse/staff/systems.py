@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from rlcourse.contracts.graded import PROBLEM_SETS
-from rlcourse.staff.downloads import File
+from rlcourse.staff.archives import File
 
 NUMBER_OF_A_TIME = r"\d{4}(?:-\d\d){5}"
 # The whole name of an entry. Group `id` names the student; `rest` is the file's own name, where all files lie in one

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from test_systems import NAME, NOTEBOOK, graded, left_out, put, zipped
 
-from rlcourse.staff import downloads
+from rlcourse.staff import archives, downloads
 from rlcourse.staff.submissions import find
 
 
@@ -113,9 +113,9 @@ def heavy(archives: int, megabytes: int) -> bytes:
     ids=["overlapping", "many", "nested", "heavy", "torn"],
 )
 def test_an_archive_costs_no_more_than_its_share(tmp_path, monkeypatch, data, why_not):
-    monkeypatch.setattr(downloads, "MAX_MEMBERS", 50)
-    monkeypatch.setattr(downloads, "MAX_BYTES", 10 * 2**20)
-    monkeypatch.setattr(downloads.Budget.__init__, "__defaults__", (10 * 2**20, 50))
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(archives, "MAX_BYTES", 10 * 2**20)
+    monkeypatch.setattr(archives.Budget.__init__, "__defaults__", (10 * 2**20, 50))
     put(tmp_path, f"jane/{NOTEBOOK}")
     (tmp_path / "eve.zip").write_bytes(data)
     found = find(tmp_path, NAME)
@@ -131,7 +131,7 @@ def test_archives_in_archives_are_read_as_deep_as_people_make_them(tmp_path):
 
 
 def test_a_list_of_members_that_would_take_minutes_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(downloads, "MAX_DIRECTORY", 1000)
+    monkeypatch.setattr(archives, "MAX_DIRECTORY", 1000)
     put(tmp_path, f"jane/{NOTEBOOK}")
     (tmp_path / "eve.zip").write_bytes(many(200))
     assert "more than 20000 files" in graded(find(tmp_path, NAME))["eve"]
