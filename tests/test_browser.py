@@ -14,6 +14,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent / "staff"))
+import bundles  # noqa: E402  (a student's bundle, as the tests of lectures make it)
+
 pytestmark = pytest.mark.browser
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -47,19 +50,32 @@ GO_TO = """
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab that serves copies of the lectures without their outputs, beside what they read."""
+    """The address in a JupyterLab of copies of the lectures without their outputs, beside what they read."""
     root, own = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("settings")
     shutil.copytree(NOTEBOOKS.parent / "results", root / "results")
     folder = root / "notebooks"
     folder.mkdir()
     for path in NOTEBOOKS.glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
-        nbformat.write(notebook, folder / path.name)
+        notebook = without_outputs(path, folder / path.name)
         notebook.cells = [cell for cell in notebook.cells if cell.id in ("setup", *WIDGETS)]
         nbformat.write(notebook, folder / f"widget-{path.name}")  # for the tests of a widget alone
+    with serving(root, own) as address:
+        yield f"{address}/lab/tree/notebooks"
+
+
+def without_outputs(lecture: Path, to: Path) -> nbformat.NotebookNode:
+    """A copy of a lecture that has not run."""
+    notebook = nbformat.read(lecture, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, to)
+    return notebook
+
+
+@contextmanager
+def serving(root: Path, own: Path, **environment: str):
+    """The address of a JupyterLab with its settings in a folder of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,7 +84,8 @@ def lab(tmp_path_factory):
         --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"""
     command = [sys.executable, "-m", "jupyterlab", *options.split()]
     with (own / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, env=os.environ | {"JUPYTER_CONFIG_DIR": str(own)}, stdout=log, stderr=log)
+        environment = os.environ | {"JUPYTER_CONFIG_DIR": str(own)} | environment
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -101,11 +118,11 @@ def screenshot(driver, name: str):
             driver.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
-def open_and_run(driver, lab: str, name: str) -> nbformat.NotebookNode:
+def open_and_run(driver, folder: str, name: str) -> nbformat.NotebookNode:
     """The notebook after all its cells have run in the browser."""
 
     def reached(_):
-        driver.get(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
+        driver.get(f"{folder}/{name}.ipynb?reset")
         return True
 
     def finished(_):
@@ -201,3 +218,27 @@ def test_the_exploration_sliders_redraw_the_picture(lab, browser):
         epsilon.send_keys("0.9", Keys.ENTER)
         wait(browser, lambda _: picture() != before)
         assert epsilon.text == "0.90"
+
+
+def test_a_lecture_in_a_bundle_runs_with_a_students_functions(tmp_path, browser):
+    """Blank, "Run all" comes to the end and says in a line what each cell lacks; written, a slider redraws."""
+    bundle, settings, widget = bundles.make("ps3", tmp_path / "ps3"), tmp_path / "settings", "bandit-widget"
+    settings.mkdir()
+    for name in ("blank", "written"):
+        without_outputs(bundle / "lectures" / "07_reinforce.ipynb", bundle / "lectures" / f"{name}.ipynb")
+    with serving(bundle, settings, PYTHONPATH=str(bundle)) as address:
+        with screenshot(browser, "bundle-blank"):
+            notebook = open_and_run(browser, f"{address}/lab/tree/lectures", "blank")
+        blank = {cell.id: cell for cell in notebook.cells}
+        assert bundles.errors(blank) == []
+        line = "runs once `optimal_baseline` (problem set 3, task 6) passes its check\n"
+        assert bundles.said(blank[widget]) == bundles.said(blank["bandit-picture"]) == line
+        assert bundles.pictures(blank["bandit-picture"]) == 1
+
+        bundles.fill(bundle, "ps3", "named-axes")
+        notebook = open_and_run(browser, f"{address}/lab/tree/lectures", "written")
+        written = {cell.id: cell for cell in notebook.cells}
+        assert bundles.errors(written) == []
+        assert not any("runs once" in bundles.said(cell) for cell in written.values())
+        with screenshot(browser, "bundle-widget"):
+            assert_a_slider_redraws(browser, widget)

@@ -80,6 +80,11 @@ def graded(
     return decorate
 
 
+def ours(function: Callable) -> bool:
+    """Whether this is an equation of the library's: it takes leading axes and a sparse P too. A student's need not."""
+    return hasattr(function, "body") and not hasattr(function.body, "students")
+
+
 def equation(function: Callable) -> Callable:
     """The equation without its input checks, for a loop that checked once; a student's function is itself."""
     return getattr(function, "body", function)

@@ -10,7 +10,7 @@ import re
 import symtable
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -78,13 +78,14 @@ class Lecture:
         self.cut = None
         absent = dict(self.absent)
         for place, statement in enumerate(cell.body):
-            bound, used = names_in(ast.unparse(statement))
-            if why := next((absent[name] for name in absent if name in used), ""):
-                self.cut = statement.lineno, why
-                cell.body = cell.body[:place]
-                break
-            for name in bound:
-                absent.pop(name, None)
+            for part in parts(statement):
+                bound, used = names_in(ast.unparse(part))
+                if why := next((absent[name] for name in absent if name in used), ""):
+                    self.cut = statement.lineno, why
+                    cell.body = cell.body[:place]
+                    return cell
+                for name in bound:
+                    absent.pop(name, None)
         return cell
 
     def after_a_cell(self, result: Any) -> None:
@@ -121,6 +122,26 @@ class Lecture:
             if frame.f_globals is self.shell.user_ns and frame.f_code.co_name == "<module>":
                 return line
         return 0
+
+
+def parts(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """A statement's simple parts in their order, `for x in xs: y = f(x)` as `x = xs` and `y = f(x)`."""
+    match statement:
+        case ast.For():
+            yield ast.Assign([statement.target], statement.iter, lineno=0)
+        case ast.With():
+            for item in statement.items:
+                yield ast.Assign([item.optional_vars or ast.Name("_")], item.context_expr, lineno=0)
+        case ast.If() | ast.While():
+            yield ast.Expr(statement.test)
+        case ast.Try() | ast.ExceptHandler():
+            pass
+        case _:
+            yield statement
+            return
+    for block in ("body", "handlers", "orelse", "finalbody"):
+        for inner in getattr(statement, block, []):
+            yield from parts(inner)
 
 
 def not_made(statements: list[ast.stmt], line: int) -> set[str]:

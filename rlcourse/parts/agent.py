@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlcourse.contracts.graded import equation
+from rlcourse.contracts.graded import equation, ours
 from rlcourse.contracts.inputs import bad_argument
 from rlcourse.contracts.settings import Settings
 from rlcourse.parts.seeds import Seeds
@@ -64,7 +64,7 @@ def _by_seed(x: Tensor, K: int) -> Tensor:
 
 def in_tensors(function: Callable) -> Callable:
     """An equation as agents call it: the library's own without its checks; another one's results as tensors."""
-    return equation(function) if hasattr(function, "body") else InTensors(function)
+    return equation(function) if ours(function) else InTensors(equation(function))
 
 
 class InTensors:
@@ -89,7 +89,7 @@ def _tensor(returned: Any) -> Tensor:
 def never_called(where: bool, **equations: Callable) -> None:
     """Where that is so, raise a ValueError that names a function of one's own: it would be taken and never called."""
     for name, function in equations.items():
-        if where and not hasattr(function, "exercise"):  # which the library's own have
+        if where and not hasattr(function, "body"):
             raise bad_argument(name, "a function that these settings never call", "none, or other settings")
 
 

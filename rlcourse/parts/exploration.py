@@ -5,12 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy import ndarray
 
+from rlcourse.contracts.graded import equation, ours
+
 
 def each_state(rule: Callable, q: ndarray, parameter: float) -> ndarray:
     """Probabilities [..., A] from action values [..., A]; a student's function sees one state at a time."""
-    if hasattr(rule, "body"):
-        return rule.body(q, parameter)
-    rows = [np.asarray(rule(row, parameter), float) for row in q.reshape(-1, q.shape[-1])]
+    if ours(rule):
+        return equation(rule)(q, parameter)
+    rows = [np.asarray(equation(rule)(row, parameter), float) for row in q.reshape(-1, q.shape[-1])]
     return np.array(rows).reshape(q.shape)
 
 

@@ -13,7 +13,7 @@ from rlcourse.staff.answers import graded_functions, not_before
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = "contracts functional worlds parts training agents records pictures homework".split()  # staff/ is not one
-AS_ASKED = ".body  # agents call it as any student's function: in the shapes that the exercise has"
+AS_ASKED = ".body.students = True  # agents call it in the shapes that the exercise has"
 CHECK_DATA = ("", "_silent_bug")  # what follows ps1 in the names of its data
 
 
@@ -67,7 +67,7 @@ def strip(source: str, sets: list[str]) -> str:
         lines[first:end] = [
             f'    return mine("{function.name}")({arguments})\n',
             "\n\n",
-            f"del {function.name}{AS_ASKED}\n",
+            f"{function.name}{AS_ASKED}\n",
         ]
         stripped = True
     return _without_orphans(_importing_mine("".join(lines))) if stripped else source

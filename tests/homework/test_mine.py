@@ -119,3 +119,19 @@ def test_what_comes_back_is_what_the_library_returns():
 )
 def test_what_a_cell_that_stopped_did_not_make(source, line, not_made):
     assert recorded.not_made(ast.parse(source).body, line) == not_made
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        ("for x, y in xs:\n    z = f(x)\n    if z: break", ["x, y = xs", "z = f(x)", "z", "break"]),
+        ("with style() as s, b:\n    a.x = s", ["s = style()", "_ = b", "a.x = s"]),
+        ("while x > 1:\n    x -= 1\nelse:\n    y = x", ["x > 1", "x -= 1", "y = x"]),
+        ("def f(x):\n    return y", ["def f(x):\n    return y"]),
+    ],
+)
+def test_the_parts_of_a_statement(source, parts):
+    [statement] = ast.parse(source).body
+    assert [ast.unparse(part) for part in recorded.parts(statement)] == parts
+    for part in parts:
+        recorded.names_in(part)

@@ -85,8 +85,10 @@ def test_a_stripped_function_keeps_its_signature_docstring_and_checks(name):
 
 
 def test_all_else_keeps_its_text():
-    new = ("    return mine(", "from rlcourse.homework.mine import mine", "del ")
-    kept = [line for line in STRIPPED.splitlines() if line and not line.startswith(new)]
+    new = ("    return mine(", "from rlcourse.homework.mine import mine")
+    kept = [
+        line for line in STRIPPED.splitlines() if line and not line.startswith(new) and edition.AS_ASKED not in line
+    ]
     lines = iter(FULL.splitlines())
     assert all(line in lines for line in kept), "the lines that are left are the old ones, in their order"
     assert edition.strip(FULL, []) == FULL
@@ -103,7 +105,7 @@ def test_helpers_that_only_the_bodies_used_go_with_them():
 def test_trailing_comments_go_with_the_body():
     source = 'import a\n\n\n@graded(problem_set="ps1")\ndef f(x, *, y=1):\n    return x\n    # as x is x\n\n\n# next\n'
     stripped = 'import a\nfrom rlcourse.homework.mine import mine\n\n\n@graded(problem_set="ps1")\ndef f(x, *, y=1):\n'
-    stripped += f'    return mine("f")(x, y)\n\n\ndel f{edition.AS_ASKED}\n\n\n# next\n'
+    stripped += f'    return mine("f")(x, y)\n\n\nf{edition.AS_ASKED}\n\n\n# next\n'
     assert edition.strip(source, ["ps1"]) == stripped
 
 

@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy import ndarray
 
+from rlcourse.contracts.graded import equation, ours
 from rlcourse.contracts.inputs import Number, bad_argument, is_sparse
 from rlcourse.functional import tabular
 from rlcourse.parts.exploration import each_state
@@ -137,14 +138,14 @@ def _update(
 ) -> ndarray:
     """The new tables [K, S, A] after one transition of each seed."""
     K, S, A = Q.shape
-    if hasattr(function, "body"):
+    if ours(function):
         first = np.arange(K) * S
         s, s_next = first + step.s, first + step.s_next
         flat = Q.reshape(K * S, A)
         return function.body(flat, s, step.a, step.r, s_next, *a_next, step.terminated, alpha, gamma).reshape(Q.shape)
     columns = (step.s, step.a, step.r, step.s_next, *a_next, step.terminated, np.broadcast_to(alpha, K))
     of_seed = zip(Q, *(column.tolist() for column in columns), strict=True)
-    return np.stack([np.asarray(function(*arguments, gamma), float) for arguments in of_seed])
+    return np.stack([np.asarray(equation(function)(*arguments, gamma), float) for arguments in of_seed])
 
 
 def _value_without_discount(mdp: MDP, pi: ndarray, policy_evaluation: Callable[..., ndarray]) -> float:
@@ -209,7 +210,7 @@ def _control(
             pi = np.asarray(greedy_policy(Q))
             if gamma == 1:
                 return _value_without_discount(mdp, pi, policy_evaluation)
-            P = mdp.P if hasattr(policy_evaluation, "body") else mdp.dense
+            P = mdp.P if ours(policy_evaluation) else mdp.dense
             return mdp.rho0 @ policy_evaluation(P, mdp.R, pi, gamma)
 
     def explore(q: ndarray) -> ndarray:

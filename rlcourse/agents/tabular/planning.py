@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import ndarray
 
-from rlcourse.contracts.graded import equation
+from rlcourse.contracts.graded import equation, ours
 from rlcourse.contracts.inputs import Array, Number, bad_argument
 from rlcourse.functional import tabular
 from rlcourse.training.progress import progress
@@ -58,7 +58,7 @@ def _sweep(
 
     Returns the last x, how far the middle of the bounds on V* lies from it, the sweeps, and the bound on the loss.
     """
-    P = mdp.rows if hasattr(backup, "body") else mdp.dense  # ours takes the flat, maybe sparse P; anyone's, [S, A, S]
+    P = mdp.rows if ours(backup) else mdp.dense  # ours takes the flat, maybe sparse P; anyone's, [S, A, S]
     backup = equation(backup)
     if history is not None:
         history.append(x)
@@ -167,7 +167,7 @@ def policy_iteration(
         policy_evaluation, greedy_policy: the equations of the two halves.
     """
     _check(gamma, eps)
-    P = mdp.P if hasattr(policy_evaluation, "body") else mdp.dense
+    P = mdp.P if ours(policy_evaluation) else mdp.dense
     sizes = {"S": mdp.n_states, "A": mdp.n_actions}
     uniform = np.full(mdp.R.shape, 1 / mdp.n_actions)
     pi = uniform if pi0 is None else Array("S A", distribution=True).check("pi0", pi0, sizes)
