@@ -11,11 +11,13 @@ student's own one is missing.
 import inspect
 import io
 import json
+import linecache
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -24,6 +26,8 @@ import numpy as np
 
 from rlcourse.contracts.graded import CATALOGUE, PROBLEM_SETS
 from rlcourse.homework import recorded
+from rlcourse.homework.follows import FOLLOWS
+from rlcourse.homework.settings import standard_settings
 
 MANIFEST = "manifest.json"  # of a bundle: which problem set it holds
 TASK = re.compile(r"^## (\d+)\.", re.MULTILINE)  # how the heading of a task begins
@@ -52,7 +56,7 @@ class Homework:
         exercise = CATALOGUE[name]
         problem_set = PROBLEM_SETS[exercise.problem_set]
         path = None if self.students_turn else notebook()
-        if path is None or path.stem != problem_set or not exercise.points:
+        if path is None or path.stem != problem_set or not (exercise.points or name in FOLLOWS):
             raise NotWritten(
                 f"{name} is an exercise of {problem_set}: pass your own"
                 if exercise.points
@@ -61,7 +65,7 @@ class Homework:
         if self.file is None:
             self._read(path)
         if name not in self.functions:
-            self.functions[name] = self._checked(name)
+            self.functions[name] = partial(FOLLOWS[name], mine) if name in FOLLOWS else self._checked(name)
         function = self.functions[name]
         if function is None:
             task = f", task {self.tasks[name]}" if name in self.tasks else ""
@@ -77,10 +81,11 @@ class Homework:
     def _read(self, path: Path) -> None:
         from rlcourse.homework.checks import check_data  # it imports agents, and they import what asks here
 
-        self.file = path, _written(path)
+        file = path, _written(path)
         cells, self.tasks = cells_for(set(check_data()), path)
         with self._silently():
             self.names = run(cells)
+        self.file = file  # not before: a run that was interrupted begins again
 
     def _checked(self, name: str) -> Callable | None:
         from rlcourse.homework.checks import check
@@ -92,15 +97,20 @@ class Homework:
 
     @contextmanager
     def _silently(self) -> Iterator[None]:
-        """The student's code runs in here: it prints and shows nothing, and is given no exercise by the library."""
+        """The student's code runs in here: it shows nothing, sets nothing, and the library gives it no exercise."""
+        torch, state = sys.modules.get("torch"), np.random.get_state()
+        torch_state = torch.get_rng_state() if torch else None
         self.students_turn = True
         try:
             with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
                 warnings.simplefilter("ignore")
-                with recorded.no_display():
+                with recorded.no_display(), standard_settings():
                     yield
         finally:
             self.students_turn = False
+            np.random.set_state(state)
+            if torch:
+                torch.set_rng_state(torch_state)
 
 
 HOMEWORK = Homework()
@@ -162,8 +172,10 @@ def run(cells: list[str]) -> dict[str, Any]:
     """What cells define; one that raises defines what stands before."""
     module = sys.modules["problem_set"] = ModuleType("problem_set")  # where its classes say that they are from
     for number, source in enumerate(cells):
+        name = f"<cell {number} of the problem set>"
+        linecache.cache[name] = len(source), None, source.splitlines(True), name  # for its lines in a traceback
         with suppress(Exception):
-            exec(compile(source, f"<cell {number} of the problem set>", "exec"), vars(module))
+            exec(compile(source, name, "exec"), vars(module))
     return vars(module)
 
 

@@ -164,7 +164,9 @@ def _value_without_discount(mdp: MDP, pi: ndarray, policy_evaluation: Callable[.
         tabular.require_an_end(P, R, np.ones_like(R), 1)
     except ValueError:
         return np.nan
-    return mdp.rho0[met] @ policy_evaluation(P, R, np.ones_like(R), 1)
+    goes_on = ~tabular.ended_states(P, R)  # without the ended states, worth 0, the equations have one solution
+    P, R = P[np.ix_(goes_on, [True], goes_on)], R[goes_on]
+    return mdp.rho0[met][goes_on] @ equation(policy_evaluation)(P, R, np.ones_like(R), 1)
 
 
 def _control(
