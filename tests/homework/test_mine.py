@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from rlcourse.functional import tabular
 from rlcourse.homework import mine, recorded
 from rlcourse.homework.catalogue import catalogue
+from rlcourse.homework.follows import FOLLOWS
 
 catalogue()  # a bundle's functions are in it before they are asked for
 
@@ -82,7 +84,7 @@ def test_where_there_is_no_bundle_it_is_said_whose_exercise_it_is(tmp_path, monk
     monkeypatch.chdir(tmp_path / "lectures")
     for name, why in {
         "q_backup": "is an exercise of ps1_q_iteration: pass your own",
-        "sarsa_update": "comes with",
+        "sarsa_update": "comes with the answers of ps1_q_iteration",
     }.items():
         with pytest.raises(mine.NotWritten, match=f"{name} {why}"):
             mine.mine(name)
@@ -135,3 +137,22 @@ def test_the_parts_of_a_statement(source, parts):
     assert [ast.unparse(part) for part in recorded.parts(statement)] == parts
     for part in parts:
         recorded.names_in(part)
+
+
+def test_what_follows_from_an_exercise_is_what_the_library_computes():
+    rng = np.random.default_rng(0)
+    P, pi = rng.dirichlet(np.ones(4), (4, 3)), rng.dirichlet(np.ones(3), 4)
+    R, Q = rng.normal(size=(2, 4, 3))
+    calls = {
+        "value_backup": (P, R, Q[:, 0], 0.9),
+        "policy_backup": (P, R, Q, pi, 0.9),
+        "bellman_residual": (P, R, Q, 0.9),
+        "sarsa_update": (Q, 2, 1, 0.5, 2, 0, False, 0.3, 0.9),
+        "epsilon_soft": (Q[0], 0.3),
+    }
+    assert calls.keys() == FOLLOWS.keys()
+    for name, arguments in calls.items():
+        got = FOLLOWS[name](lambda exercise: getattr(tabular, exercise).body, *arguments)
+        np.testing.assert_allclose(got, getattr(tabular, name)(*arguments), err_msg=name)
+    ended = FOLLOWS["sarsa_update"](lambda _: tabular.q_learning_update.body, Q, 2, 1, 0.5, 2, 0, True, 0.3, 0.9)
+    np.testing.assert_allclose(ended, tabular.sarsa_update(Q, 2, 1, 0.5, 2, 0, True, 0.3, 0.9))

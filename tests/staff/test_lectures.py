@@ -11,7 +11,9 @@ from course import ROOT
 from nbformat.v4 import new_code_cell, new_notebook
 from right_answers import BY_SET, cells
 
-from rlcourse.contracts.graded import CATALOGUE, PROBLEM_SETS
+from rlcourse.contracts.graded import PROBLEM_SETS
+from rlcourse.homework.catalogue import catalogue
+from rlcourse.homework.follows import FOLLOWS
 from rlcourse.homework.recorded import ORIGINALS
 from rlcourse.staff import edition, guard, notebooks
 
@@ -44,7 +46,9 @@ def assert_as_recorded_where_missing(lecture: str, ran: dict, asked: list[str]) 
 
 
 def unasked(key: str) -> list[str]:
-    return [name for name, exercise in CATALOGUE.items() if exercise.problem_set == key and not exercise.points]
+    """What no task asks for, nor follows from one: it comes with the answers."""
+    exercises = [exercise for exercise in catalogue().values() if exercise.problem_set == key]
+    return [exercise.name for exercise in exercises if not exercise.points and exercise.name not in FOLLOWS]
 
 
 SMALL = [
