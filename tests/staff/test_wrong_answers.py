@@ -3,6 +3,8 @@
 import pytest
 import torch
 import wrong_answers_fresh
+import wrong_answers_ps1
+import wrong_answers_ps2
 import wrong_answers_ps3
 import wrong_answers_ps4
 
@@ -11,7 +13,11 @@ from rlcourse.staff.hidden import hidden
 
 torch.set_num_threads(1)
 
-WRONG = [*wrong_answers_ps3.WRONG, *wrong_answers_ps4.WRONG, *wrong_answers_fresh.WRONG]
+WRONG = [
+    wrong
+    for module in (wrong_answers_ps1, wrong_answers_ps2, wrong_answers_ps3, wrong_answers_ps4, wrong_answers_fresh)
+    for wrong in module.WRONG
+]
 
 
 @pytest.mark.parametrize(("name", "ids", "function"), WRONG, ids=[f"{name}-{ids}" for name, ids, _ in WRONG])

@@ -268,7 +268,8 @@ def _(value, advantage):
 @DUELING_Q.mistake("standardised", "Subtract the mean, and no more: do not divide by the standard deviation.")
 def _(value, advantage):
     centred = advantage - advantage.mean(1, keepdim=True)
-    return value + centred / (advantage.std(1, keepdim=True) + 1e-8)
+    spread = (centred.square().sum(1, keepdim=True) / max(advantage.shape[1] - 1, 1)).sqrt()
+    return value + centred / (spread + 1e-8)
 
 
 @DUELING_Q.mistake("advantage-subtracted", "Q is V plus the centred advantage: here it has the other sign.")
