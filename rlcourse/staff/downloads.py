@@ -59,7 +59,8 @@ def on_disk(entry: os.DirEntry, path: str) -> File:
 
 
 def is_results(folder: str) -> bool:
-    return all(os.path.isfile(os.path.join(folder, name)) for name in (".lock", "grades.csv"))
+    """Whether an earlier run wrote there."""
+    return all(os.path.isfile(os.path.join(folder, name)) for name in (".lock", "files.csv"))
 
 
 def shown(name: str) -> str:

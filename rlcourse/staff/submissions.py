@@ -131,12 +131,14 @@ def compiled(id_pattern: str) -> re.Pattern:
 def claims_by(pattern: re.Pattern, files: list[File]) -> tuple[list[Claim], list[File]]:
     """What a lecturer's own pattern finds, searched in whole paths."""
     by_student: dict[str, Claim] = {}
-    nobodys = []
-    for file in files:
-        match = pattern.search(file.path)
+    nobodys, waiting = [], list(files)
+    for file in waiting:
+        match = pattern.search(f"{file.path}/" if file.members else file.path)
         if match and match["id"]:
             student = normal(match["id"])
             by_student.setdefault(student, Claim(student, "", [])).files.append(file)
+        elif file.members:  # an archive of several students
+            waiting.extend(file.members(Budget()))
         else:
             nobodys.append(file)
     return [by_student[student] for student in sorted(by_student)], nobodys

@@ -151,7 +151,7 @@ def test_an_encrypted_member_costs_itself(tmp_path):
 
 
 def test_results_of_grading_are_left_out(tmp_path):
-    put(tmp_path, f"jane/{NOTEBOOK}", "grades/feedback/x.ipynb", "older/.lock", "older/grades.csv", "older/y.ipynb")
+    put(tmp_path, f"jane/{NOTEBOOK}", "grades/feedback/x.ipynb", "older/.lock", "older/files.csv", "older/y.ipynb")
     found = find(tmp_path, NAME, out=tmp_path / "grades")
     assert graded(found) == {"jane": f"jane/{NOTEBOOK}"}
     assert left_out(found) == {"grades/": "results of grading", "older/": "results of grading"}

@@ -124,6 +124,18 @@ def test_an_id_pattern_of_ones_own(tmp_path):
     assert find(folder, NAME, r"/(?P<id>s\d+)_").left_out == [("readme.txt", "", "no notebook")]
 
 
+def test_a_pattern_reads_an_archive_of_several_and_one_of_a_students(tmp_path):
+    make(tmp_path, "s19_mary.zip")
+    with zipfile.ZipFile(tmp_path / "group.zip", "w") as archive:
+        for name in ("s17_jane/x.ipynb", "s18_john/x.ipynb"):
+            archive.writestr(name, name)
+    assert taken(tmp_path, id_pattern=r"/?(?P<id>s\d+)_[^/]*/") == {
+        "s17": "s17_jane/x.ipynb",
+        "s18": "s18_john/x.ipynb",
+        "s19": "in s19_mary",
+    }
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"), [("(", "is not a regular expression"), ("s1", r"expected a group \(\?P<id>")]
 )
