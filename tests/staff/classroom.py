@@ -82,8 +82,8 @@ def as_bytes(cells: list[dict]) -> bytes:
 
 def make_edition(folder: Path) -> Path:
     """What the worker needs of the student edition."""
-    homework = [f"homework/{name}.py" for name in ("__init__", "wire", "shell", "settings", "scenarios/__init__")]
-    for name in ("__init__.py", *homework):
+    homework = [f"homework/{path.name}" for path in (ROOT / "rlcourse" / "homework").glob("*.py")]
+    for name in ("__init__.py", *homework, "homework/scenarios/__init__.py"):
         (folder / "rlcourse" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "rlcourse" / name, folder / "rlcourse" / name)
     return folder
