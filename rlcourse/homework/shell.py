@@ -23,6 +23,7 @@ from traitlets.config import Config
 CELL_SECONDS = 20.0  # for one cell of a student's, at most
 TEST_SECONDS = 10.0  # for a test cell that sets no other time
 SPARE_SECONDS = 60.0  # for all that takes longer than it should, together
+OVERDRAWN_SECONDS = 10.0  # beyond that, for cells that cannot be interrupted
 MAX_TEXT = 500  # letters of an error
 
 
@@ -140,23 +141,28 @@ class Budget:
     """How long the cells of one notebook may run: each has its own time for sure, and all share some to spare.
 
     A cell that needs more than its own time takes it from what is spare, at most half of what is left there. So
-    one that hangs costs little to those behind it, however many hang, and the whole has an end: `total` and all owns.
+    one that hangs costs little to those behind it, however many hang, and the whole has an end.
     """
 
     spare: float = SPARE_SECONDS
 
     def allowed(self, own: float, limit: float) -> float:
         """Seconds for a cell whose own time is `own`, and which may never take more than `limit`."""
-        return min(limit, own + self.spare / 2)
+        return min(limit, own + max(0.0, self.spare) / 2)
 
     def spend(self, seconds: float, own: float) -> None:
         """A cell ran for so many seconds."""
-        self.spare = max(0.0, self.spare - max(0.0, seconds - own))
+        self.spare -= max(0.0, seconds - own)
 
     @property
     def spent(self) -> bool:
         """Whether there is nothing to spare any more."""
         return self.spare < 0.1
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether cells took much more than they were allowed: then even what has time of its own is not run."""
+        return self.spare < -OVERDRAWN_SECONDS
 
 
 def flush() -> None:

@@ -63,6 +63,10 @@ def as_dict(value: Any) -> dict:
     return value if isinstance(value, dict) else {}
 
 
+def as_number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e9 else None
+
+
 def read_cell(cell: dict) -> Cell:
     metadata = as_dict(cell.get("metadata"))
     nbgrader, own = as_dict(metadata.get("nbgrader")), as_dict(metadata.get("rlcourse"))
@@ -88,8 +92,8 @@ def read_cell(cell: dict) -> Cell:
         name if isinstance(name, str) else "",
         source if isinstance(source, str) else "",
         code,
-        float(points) if isinstance(points, int | float) else 0.0,
-        float(seconds) if isinstance(seconds, int | float) else None,
+        as_number(points) or 0.0,
+        as_number(seconds),
         own,
     )
 
@@ -189,7 +193,14 @@ def defines(source: str, solution: Cell) -> bool:
 
 def public_source(cell: Cell) -> str:
     """A cell as students get it."""
-    return HIDDEN.sub("", cell.source).strip()
+    return without_hidden(cell.source).strip()
+
+
+def without_hidden(source: str) -> str:
+    """A source without its hidden tests; behind the last end of one nothing is looked for, or it could take hours."""
+    end = source.rfind("### END HIDDEN TESTS")
+    stop = source.find("\n", end) + 1 or len(source)
+    return HIDDEN.sub("", source[:stop]) + source[stop:] if end >= 0 else source
 
 
 def names_in(student: list[Cell], master: list[Cell]) -> list[tuple[str | None, Cell]]:

@@ -63,7 +63,7 @@ def for_formgrader(master: list[dict], student: list[cells.Cell], result: dict[s
     shown = []
     for cell in master:
         name = cells.read_cell(cell).name
-        cell = cell | {"source": sources.get(name, cells.HIDDEN.sub("", cells.read_cell(cell).source))}
+        cell = cell | {"source": sources.get(name, cells.without_hidden(cells.read_cell(cell).source))}
         if cell["cell_type"] == "code":
             verdict = verdicts.get(name)
             text = "\n".join(filter(None, [verdict["verdict"], verdict["hint"], verdict["public"]])) if verdict else ""
@@ -95,7 +95,7 @@ def to_nbgrader(
             if cell.kind in ("solution", "manual"):
                 book.update_or_create_solution_cell(cell.name, assignment, assignment)
             if cell.kind in ("set-up", "solution", "test", "manual"):
-                source = {"source": cells.HIDDEN.sub("", cell.source), "locked": cell.kind in ("set-up", "test")}
+                source = {"source": cells.without_hidden(cell.source), "locked": cell.kind in ("set-up", "test")}
                 book.update_or_create_source_cell(cell.name, assignment, assignment, **kind, **source)
         for result in results:
             student = result["student"]

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import rlcourse
-from rlcourse.staff import cells, sandbox
+from rlcourse.contracts.graded import PROBLEM_SETS
+from rlcourse.staff import bank, cells, sandbox
 from rlcourse.staff.hidden import hidden
 from rlcourse.staff.remote import (
     CannotAsk,
@@ -33,6 +34,7 @@ from rlcourse.staff.remote import (
     StudentError,
     Worker,
 )
+from rlcourse.staff.worker import MAX_BYTES
 
 KEPT_TEXT = 20_000  # letters of a public check's text
 RAISED = "Your code raised an exception, or gave back what is not plain data."
@@ -68,6 +70,8 @@ def judge(job: Job, box: Sandbox | None = None) -> dict[str, Any]:
         if job.problem:
             raise cells.Unreadable(job.problem)
         work = cells.work_of(master, cells.read(base64.b64decode(job.notebook)))
+        if (size := sum(len(json.dumps(step.source)) for step in work.steps)) > MAX_BYTES / 2:
+            raise cells.Unreadable(f"its code has {size / 2**20:.0f} MB, more than {MAX_BYTES / 2**21:.0f}")
     except cells.Unreadable as reason:
         nothing = [outcome(cell, "manual" if cell.kind == "manual" else "not attempted") for cell in graded]
         return result | {"state": "unreadable", "score": 0.0, "cells": nothing, "notes": [str(reason)]}
@@ -179,16 +183,17 @@ def run_test(cell: cells.Cell, namespace: dict[str, Any], values: set[str], work
     """
     cell_seed = int.from_bytes(hashlib.sha256(f"{seed} {cell.name}".encode()).digest()[:4], "big")
     began = time.monotonic()
-    share = 1.0
+    share, at_work = 1.0, []
     with quiet() as text:
         try:
             worker.begin(cell_seed, cell.time_limit)
             tree = ast.parse(cell.source)
             read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             namespace |= {name: worker.call({"fetch": name}) for name in sorted(values & read)}
+            at_work = watched(namespace)
             execute(cell, namespace)
             verdict, hint = "passed", ""
-            share, hint = share_at_work(tree, namespace)
+            share, hint = share_at_work(at_work)
         except AssertionError as reason:
             verdict, hint = "failed", str(reason)
         except NotAttempted as reason:
@@ -197,7 +202,7 @@ def run_test(cell: cells.Cell, namespace: dict[str, Any], values: set[str], work
             verdict, hint = "not attempted", ""
         except StudentError as error:
             verdict, hint = "failed", RAISED
-            if at_work(tree):  # its inputs are public; elsewhere the text could tell a hidden one
+            if at_work:  # its inputs are public; elsewhere the text could tell a hidden one
                 hint += f" {error}"
         except CellEnded as ended:
             verdict, hint = as_text(ended)
@@ -211,28 +216,35 @@ def run_test(cell: cells.Cell, namespace: dict[str, Any], values: set[str], work
     return result | {"seconds": round(time.monotonic() - began, 2)}
 
 
-def at_work(tree: ast.Module) -> list[str]:
-    """The functions that a test cell puts to work: attempt("train", f, g)."""
-    calls = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "attempt"
-    ]
-    return [node.id for call in calls for node in call.args if isinstance(node, ast.Name)]
+def watched(namespace: dict[str, Any]) -> list[Proxy]:
+    """The functions that a test cell's `attempt("train", f, g)` will have put to work, noted when it does."""
+    used: list[Proxy] = []
+    if "attempt" in namespace:
+        attempt = namespace["attempt"]
+
+        def noting(scenario: str, *arguments: Any) -> Any:
+            used.extend(argument for argument in arguments if isinstance(argument, Proxy))
+            return attempt(scenario, *arguments)
+
+        namespace["attempt"] = noting
+    return used
 
 
-def share_at_work(tree: ast.Module, namespace: dict[str, Any]) -> tuple[float, str]:
+def share_at_work(used: list[Proxy]) -> tuple[float, str]:
     """Of the functions that were put to work, the share that is right on its hidden cases, and what to say.
 
     What comes back from a training run could be made by hand, by whoever reaches into the process where it ran.
     """
     right, wrong = [], []
-    for name in at_work(tree):
+    for function in used:
+        name = function.__name__
+        if not any(name in bank.bank(problem_set) for problem_set in PROBLEM_SETS):
+            continue
         try:
-            hidden(namespace[name], "values", name)
+            hidden(function, "values", name)
             right.append(name)
         except (AssertionError, NotImplementedError, StudentError, CellEnded):
             wrong.append(name)
-        except ValueError:  # no exercise of its own
-            continue
     if not wrong:
         return 1.0, ""
     share = len(right) / (len(right) + len(wrong))

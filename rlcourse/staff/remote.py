@@ -206,6 +206,8 @@ class Worker:
         self.printed: Tail | None = None
         self.at = -1  # the step where the worker stands
         self.over: CellEnded | None = None  # how the test's fork ended before its test did
+        self.starts = 0
+        self.failed_start = False  # whether a worker ended before a line of the notebook ran
         self.total = self.limits.spare + sum(self.own.values())
 
     def tests(self) -> Iterator[tuple[str, CellEnded | None]]:
@@ -228,31 +230,45 @@ class Worker:
                     self.take_step(number)
                 return
             except CellEnded:
-                if self.at < 0 or self.at in self.lost or self.budget.spent:
+                if self.at in self.lost or self.budget.spent:
                     raise
-                self.lost.add(self.at)
+                if self.at >= 0:
+                    self.lost.add(self.at)
+                elif self.failed_start:
+                    raise SandboxFailed("two workers ended before a line of the notebook ran") from None
+                else:  # nothing that this student could bring about
+                    self.failed_start = True
+                    self.sandbox.stop()
 
     def open(self) -> None:
         if self.budget.spent:
-            raise CellEnded("time limit", f"the {self.total:.0f} s that a submission has are used up")
+            raise self.used_up()
+        began = time.monotonic()
         self.channel, self.printed = self.sandbox.open()
+        if self.starts:  # because of what its cells did
+            self.budget.spend(time.monotonic() - began, 0.0)
+        self.starts += 1
         self.at = -1
         self.say({"limits": self.limits.for_worker(self.total), "steps": [step.source for step in self.steps]})
 
+    def used_up(self) -> CellEnded:
+        return self.ended("time limit", f"the {self.total:.0f} s that a submission has are used up")
+
     def take_step(self, number: int) -> None:
         """Let the worker go one step on: run a cell, or pass by a test that was asked before."""
-        if self.hear(GRACE_SECONDS + 9) != {"step": self.at + 1}:  # what ran last has spoiled the line
-            raise self.ended("crashed", NONSENSE)
-        self.at += 1
-        step, began, error = self.steps[self.at], time.monotonic(), None
-        if self.at == number:
-            return
-        if step.kind == "test" or self.at in self.lost:
-            self.say({"step": self.at, "skip": True})
-            return
-        own = self.own.get(step.name, 0.0)
+        began, error = time.monotonic(), None
         try:
-            seconds = self.budget.allowed(own, max(self.limits.cell, own))
+            if self.budget.overdrawn:
+                raise self.used_up()
+            if self.hear(GRACE_SECONDS + 9) != {"step": self.at + 1}:  # what ran last has spoiled the line
+                raise self.ended("crashed", NONSENSE)
+            self.at += 1
+            if self.at == number:
+                return
+            if self.steps[self.at].kind == "test" or self.at in self.lost:
+                self.say({"step": self.at, "skip": True})
+                return
+            seconds = self.budget.allowed(0.0, self.limits.cell)
             self.say({"step": self.at, "seconds": seconds})
             error = self.hear(seconds + GRACE_SECONDS + 1).get("error")
             if not isinstance(error, str):
@@ -261,15 +277,18 @@ class Worker:
             error = str(ended)
             raise
         finally:
-            self.budget.spend(time.monotonic() - began, own)
-            if error:
-                self.errors[self.at] = error[:600]
+            self.budget.spend(time.monotonic() - began, 0.0)
+            if error and self.at >= 0 and self.steps[self.at].source is not None:
+                self.errors.setdefault(self.at, error[:600])
 
     def begin(self, seed: int, limit: float | None) -> None:
         """Have a fork ready for the test where the worker stands. limit: seconds, where the master sets them."""
         self.own_seconds = self.own.get(self.steps[self.at].name, 0.0)
         self.seconds = self.budget.allowed(self.own_seconds, limit or self.limits.test)
         self.began, self.over = time.monotonic(), None
+        if self.budget.overdrawn:
+            self.over = self.used_up()
+            raise self.over
         self.say({"step": self.at, "seed": seed, "seconds": self.seconds})
 
     def end(self) -> None:
@@ -287,10 +306,12 @@ class Worker:
         """One question to the fork; the answer's value, decoded, or how it failed as an exception."""
         if self.over is not None:
             raise self.over
-        left = self.began + self.seconds - time.monotonic()
+        left = self.began + self.seconds + GRACE_SECONDS - time.monotonic()
         try:
+            if left < 0:  # the worker should have ended this fork
+                raise self.ended("time limit", "it did not answer any more")
             self.say(request)
-            reply = self.hear(max(0.0, left) + GRACE_SECONDS)
+            reply = self.hear(left)
         except CellEnded as ended:
             self.over = self.how(ended)
             raise self.over from None

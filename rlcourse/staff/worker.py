@@ -77,6 +77,7 @@ def limit(memory: int, seconds: int, processes: int) -> None:
         "RLIMIT_FSIZE": 2**26,
         "RLIMIT_NOFILE": 256,
         "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,  # a queue would outlive its processes, and no folder shows it
         "RLIMIT_NPROC": processes,
     }
     for name, value in limits.items():
@@ -93,6 +94,26 @@ def dumpable(yes: bool) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(4, int(yes))  # PR_SET_DUMPABLE
+
+
+def own_state() -> list:
+    """What another process of the same user can change in this one: its limits, its priority, where it runs."""
+    import resource
+
+    limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
+    return [*limits, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0)]
+
+
+def clear_keys() -> None:
+    """Empty this user's keyrings in the kernel, which outlive processes and sandboxes."""
+    import ctypes
+
+    call = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)  # keyctl
+    if call is not None:
+        keyctl = functools.partial(ctypes.CDLL(None).syscall, call)
+        persistent = keyctl(22, -1, -2)
+        for ring in (-4, -5, *[persistent] * (persistent > 0)):  # the user's, the user's session's
+            keyctl(7, ring)
 
 
 def seed_all(seed: int) -> None:
@@ -176,8 +197,8 @@ def serve(channel: int, namespace: dict[str, Any], course: Course) -> None:
         reply = answer(request, namespace, course)
         try:
             send(channel, reply)
-        except TypeError as error:  # too large
-            send(channel, {"raised": f"TypeError: {error}"})
+        except (TypeError, ValueError, RecursionError) as error:  # too large, or no JSON in spite of all
+            send(channel, {"raised": f"{type(error).__name__}: {str(error)[:200]}"})
 
 
 def run_notebook(channel: int, shell: Any, course: Course, walled: bool) -> None:
@@ -234,8 +255,10 @@ def processes() -> set[int]:
     return {int(name) for name in os.listdir("/proc") if name.isdigit()} if os.path.isdir("/proc/self") else set()
 
 
-def clean_up(walled: bool) -> bool:
+def clean_up(walled: bool, state: list) -> bool:
     """End every process that a student started and remove every file; whether nothing is left.
+
+    state: this process's own, as it was before: a student may have changed it, and could not be stopped from it.
 
     Only in a sandbox of its own, where this process and the sandbox's first are all that does not belong to a student.
     """
@@ -260,9 +283,12 @@ def clean_up(walled: bool) -> bool:
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 os.unlink(entry.path)
+        if os.stat(folder).st_mode & 0o7777 != 0o1777:
+            os.chmod(folder, 0o1777)
+    clear_keys()
     left = [name for folder in SHARED for name in os.listdir(folder)]
     ipc = [Path("/proc/sysvipc", kind).read_text().count("\n") > 1 for kind in ("shm", "sem", "msg")]
-    return not left and not any(ipc)
+    return not left and not any(ipc) and own_state() == state
 
 
 def main() -> None:
@@ -282,6 +308,7 @@ def main() -> None:
     gc.freeze()  # no fork looks through what all of them share: that would copy it
     if walled:
         dumpable(False)  # no student's code looks into this process, or reaches its socket
+    state = own_state() if walled else []
     courses = [path for path in sys.path if os.path.exists(os.path.join(path, COURSE, "__init__.py"))]
     send(control.fileno(), {"ready": courses})
     worker = None
@@ -301,8 +328,8 @@ def main() -> None:
                 with contextlib.suppress(OSError):
                     os.killpg(worker, signal.SIGKILL)
             try:
-                clean = clean_up(walled)
-            except OSError:
+                clean = clean_up(walled, state)
+            except (OSError, MemoryError):
                 clean = False
             control.send(b"y" if clean else b"n")
         else:  # the judge has gone
