@@ -34,7 +34,7 @@ from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --no-proxy-server --window-size=1400,1300"""
 WIDGETS = ("explorer", "exploration-widget")  # the cells that show one
-SECONDS = 240  # a lecture may take 60 on an idle machine
+SECONDS = 480  # a lecture may take 60 on an idle machine
 
 RUN = "jupyterapp.commands.execute('notebook:run-all-cells'); return true"
 STATE = """
@@ -132,8 +132,8 @@ def open_and_run(driver, folder: str, name: str) -> nbformat.NotebookNode:
         done = failed or all(cell["execution_count"] for cell in cells)
         return state["notebook"] if done and state["status"] == "idle" else None
 
-    wait(driver, reached, 60)  # the server needs seconds to start
-    wait(driver, lambda _: driver.execute_script(STATE)["status"] == "idle", 60)
+    wait(driver, reached, 180)  # the server needs seconds to start, on a busy machine a minute
+    wait(driver, lambda _: driver.execute_script(STATE)["status"] == "idle", 120)
     driver.execute_script(RUN)
     return nbformat.from_dict(wait(driver, finished, SECONDS))
 
