@@ -368,7 +368,7 @@ def epsilon_greedy(q: ndarray, epsilon: float) -> ndarray:
 
 @graded(lecture="02", problem_set="ps1", q=Array("... A", least=2), epsilon=PROBABILITY)
 def epsilon_soft(q: ndarray, epsilon: float) -> ndarray:
-    r"""Epsilon-greedy as some slides print it: exploring never takes the greedy action.
+    r"""Epsilon-greedy as it is sometimes printed: exploring never takes the greedy action.
 
     .. math:: \pi(a) = 1 - \epsilon \;\text{ for the best action},
         \quad \frac{\epsilon}{|A| - 1} \;\text{ for each other}

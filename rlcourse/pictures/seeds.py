@@ -31,5 +31,6 @@ def plot_seeds(
         ax = axes_for(ax, title, (max(1.0 * len(heights), 3), 3.6))
         ax.bar(range(len(heights)), heights, color=np.where(good, COLOURS[0], COLOURS[1]))
         ax.axhline(bar, color="black", linestyle="--", linewidth=2)
-        ax.set(xlabel="seed", ylabel=label, xticks=range(len(heights)), xlim=(-0.8, len(heights) - 0.2))
+        ax.set(ylabel=label, xticks=range(len(heights)), xlim=(-0.8, len(heights) - 0.2))
+        ax.set(xlabel="seed") if len(heights) > 1 else ax.set(xticks=[])
     return ax
