@@ -3,6 +3,7 @@
 import pytest
 import torch
 import wrong_answers_fresh
+import wrong_answers_later
 import wrong_answers_ps1
 import wrong_answers_ps2
 import wrong_answers_ps3
@@ -13,11 +14,8 @@ from rlcourse.staff.hidden import hidden
 
 torch.set_num_threads(1)
 
-WRONG = [
-    wrong
-    for module in (wrong_answers_ps1, wrong_answers_ps2, wrong_answers_ps3, wrong_answers_ps4, wrong_answers_fresh)
-    for wrong in module.WRONG
-]
+MODULES = wrong_answers_ps3, wrong_answers_ps4, wrong_answers_fresh, wrong_answers_later
+WRONG = [one for module in MODULES for one in module.WRONG]
 
 
 @pytest.mark.parametrize(("name", "ids", "function"), WRONG, ids=[f"{name}-{ids}" for name, ids, _ in WRONG])
