@@ -14,7 +14,14 @@ from rlcourse.staff.hidden import hidden
 
 torch.set_num_threads(1)
 
-MODULES = wrong_answers_ps3, wrong_answers_ps4, wrong_answers_fresh, wrong_answers_later
+MODULES = (
+    wrong_answers_ps1,
+    wrong_answers_ps2,
+    wrong_answers_ps3,
+    wrong_answers_ps4,
+    wrong_answers_fresh,
+    wrong_answers_later,
+)
 WRONG = [one for module in MODULES for one in module.WRONG]
 
 
