@@ -27,7 +27,7 @@ test test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-processors quick test-oldest test-gymnasium notebooks lint exercises tour benchmarks record table clean
+.PHONY: help lab test test-all test-processors quick test-oldest test-gymnasium peers notebooks lint exercises tour benchmarks record table clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,12 @@ test-oldest: .venv/dev.stamp ## the library with the oldest declared version of 
 	    -e . pytest pytest-xdist hypothesis psutil
 	build/oldest/bin/python -m pytest -q -n 2 -m "not browser and not slow" $(OLDEST)
 OLDEST = tests/contracts tests/functional tests/worlds tests/parts tests/training tests/agents
+
+# They go into an environment of their own: their pins are not ours.
+peers: .venv/dev.stamp ## what the benchmarks compare with and the course does not need: Otter
+	test -d build/peers || $(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip install --disable-pip-version-check -q "$$(grep ^torch== constraints.txt)"
+	build/peers/bin/python -m pip install --disable-pip-version-check -q -e . otter-grader
 
 # It goes to a folder of its own that stands before .venv on the path.
 test-gymnasium: .venv/dev.stamp ## the worlds with the newest Gymnasium

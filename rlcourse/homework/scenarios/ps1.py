@@ -63,7 +63,7 @@ def slippery_grid() -> "MDP":
 
 @scenario
 def learn_slippery_grid(q_learning_update: Callable, epsilon_greedy: Callable, seed: int = 0) -> ndarray:
-    """Q-learning on the slippery grid, eight seeds side by side: their greedy policies [8, 25, 4].
+    """Q-learning on the slippery grid, four seeds side by side: their greedy policies [4, 25, 4].
 
     Epsilon is 0.3 while it learns; the policy returned is epsilon-greedy at epsilon = 0. The step size falls with the
     number n of updates that the pair (s, a) has had, as 10 / (9 + n).
@@ -73,7 +73,8 @@ def learn_slippery_grid(q_learning_update: Callable, epsilon_greedy: Callable, s
     learned = q_learning(
         slippery_grid(),
         SLIPPERY_GRID_GAMMA,
-        steps=10_000,
+        steps=5_000,
+        n_seeds=4,
         alpha=lambda n: 10 / (9 + n),
         epsilon=0.3,
         max_episode_steps=100,
@@ -91,6 +92,6 @@ def slippery_grid_results(policies: Any) -> list[Result]:
     mdp = slippery_grid()
     shares = [
         share_of_best(table, mdp, SLIPPERY_GRID_GAMMA, SLIPPERY_GRID_BEST, f"the policy of seed {seed}")
-        for seed, table in enumerate(in_shape(policies, (8, *mdp.R.shape), "the policies"))
+        for seed, table in enumerate(in_shape(policies, (4, *mdp.R.shape), "the policies"))
     ]
-    return [Result("slippery grid", tuple(shares), 0.95, SHARE, at_least=7)]
+    return [Result("slippery grid", tuple(shares), 0.9, SHARE, at_least=3)]
