@@ -27,7 +27,7 @@ test test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-processors quick test-oldest test-gymnasium peers notebooks lint exercises tour benchmarks record table clean
+.PHONY: help lab test test-all test-processors quick test-oldest test-gymnasium peers notebooks lint exercises tour matrix benchmarks record table clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,9 @@ exercises: .venv/course.stamp ## build the students' exercises from solutions/
 
 tour: .venv/course.stamp ## the whole path once: train, release, grade a small class
 	$(BIN)/rlcourse tour
+
+matrix: .venv/dev.stamp ## what the checks make of each known mistake, right style and wrong answer, a row a function
+	$(BIN)/python tests/staff/matrix.py
 
 benchmarks: .venv/dev.stamp ## time the library beside its peers; prints tables
 	@set -e; for file in tabular sumtree; do $(BIN)/python benchmarks/$$file.py; done

@@ -41,6 +41,16 @@ def test_right_answers_pass_on_every_seed(key, style):
             assert grade(function, name) == "", f"{name}, seed {seed}"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "style"), [(key, style) for key in SETS for style in BY_SET[key]])
+def test_right_answers_pass_on_two_hundred_seeds(key, style):
+    for name, function in functions(style, key).items():
+        for seed in range(200):
+            for case in BANK[name].draw(np.random.default_rng(seed)):
+                difference = compare(case.ask(function), case.ask(BANK[name].function))
+                assert difference == "", f"{name}, seed {seed}, {case.about}"
+
+
 @pytest.mark.parametrize("name", BANK)
 def test_the_library_passes_each_part(name):
     for seed in SEEDS:

@@ -1,27 +1,17 @@
 """Wrong answers as people write them: each is rejected, most are named, and none is blamed for another's mistake."""
 
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 import torch
-import wrong_answers_fresh
-import wrong_answers_later
-import wrong_answers_ps1
-import wrong_answers_ps2
-import wrong_answers_ps3
-import wrong_answers_ps4
 
 from rlcourse.homework.checks import check
 from rlcourse.staff.hidden import hidden
 
 torch.set_num_threads(1)
 
-MODULES = (
-    wrong_answers_ps1,
-    wrong_answers_ps2,
-    wrong_answers_ps3,
-    wrong_answers_ps4,
-    wrong_answers_fresh,
-    wrong_answers_later,
-)
+MODULES = [import_module(path.stem) for path in sorted(Path(__file__).parent.glob("wrong_answers_*.py"))]
 WRONG = [one for module in MODULES for one in module.WRONG]
 
 

@@ -38,6 +38,11 @@ def _(P, R, Q, gamma):
     return Q
 
 
+@Q_BACKUP.mistake("same-action-in-the-next-state", "The best action at s' may be another one: the maximum over a'.")
+def _(P, R, Q, gamma):
+    return R + gamma * np.einsum("sat,ta->sa", P, Q)
+
+
 @Q_BACKUP.mistake("no-maximum", "What follows is worth its best action: take the maximum over a' of Q first, [S].")
 def _(P, R, Q, gamma):
     return R[:, :, None] + gamma * np.einsum("sat,tb->sab", P, Q)

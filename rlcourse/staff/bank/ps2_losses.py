@@ -22,17 +22,17 @@ def _(td_error, delta=1.0):
 
 @HUBER_LOSS.mistake("jumps-at-delta", "The line must meet the parabola at delta: subtract delta^2 / 2 from it.")
 def _(td_error, delta=1.0):
-    return torch.where(td_error.abs() < delta, 0.5 * td_error**2, delta * td_error.abs())
+    return torch.where(td_error.abs() <= delta, 0.5 * td_error**2, delta * td_error.abs())
 
 
 @HUBER_LOSS.mistake("slope-one-beyond-delta", "Beyond delta the slope is delta, not 1, or the derivative jumps there.")
 def _(td_error, delta=1.0):
-    return torch.where(td_error.abs() < delta, 0.5 * td_error**2, td_error.abs() - 0.5 * delta)
+    return torch.where(td_error.abs() <= delta, 0.5 * td_error**2, td_error.abs() - 0.5 * delta)
 
 
 @HUBER_LOSS.mistake("no-half", "The parabola is x^2 / 2: twice that has twice the gradient, and misses the line.")
 def _(td_error, delta=1.0):
-    return torch.where(td_error.abs() < delta, td_error**2, delta * (td_error.abs() - 0.5 * delta))
+    return torch.where(td_error.abs() <= delta, td_error**2, delta * (td_error.abs() - 0.5 * delta))
 
 
 @HUBER_LOSS.mistake("only-positive-errors", "An error of -5 is as large as one of 5: compare and use |x|.")
@@ -47,7 +47,7 @@ def _(td_error, delta=1.0):
 
 @HUBER_LOSS.mistake("smooth-l1", "smooth_l1_loss is this loss divided by delta: multiply by it, or use huber_loss.")
 def _(td_error, delta=1.0):
-    return torch.where(td_error.abs() < delta, td_error**2 / (2 * delta), td_error.abs() - 0.5 * delta)
+    return torch.where(td_error.abs() <= delta, td_error**2 / (2 * delta), td_error.abs() - 0.5 * delta)
 
 
 @HUBER_LOSS.mistake("clips-the-error", "Beyond delta the loss still grows, along a line: clipped, its gradient is 0.")

@@ -37,7 +37,7 @@ def _windows(
                     break
             over = mask and terminated[last][b] and not (cut_wins and truncated[last][b])
             over = over or cut_is_end and truncated[last][b]
-            if not over and (tail or t + n <= T):
+            if not over and (tail or t + n <= T or truncated[last][b]):
                 at = t if first else min(last + late, T - 1)
                 total += gamma ** gammas(last - t + 1) * next_values[at][b]
             result[t, b] = total

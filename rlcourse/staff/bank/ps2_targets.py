@@ -268,7 +268,7 @@ def _(value, advantage):
 @DUELING_Q.mistake("standardised", "Subtract the mean, and no more: do not divide by the standard deviation.")
 def _(value, advantage):
     centred = advantage - advantage.mean(1, keepdim=True)
-    spread = (centred.square().sum(1, keepdim=True) / max(advantage.shape[1] - 1, 1)).sqrt()
+    spread = (centred.square().sum(1, keepdim=True) / (advantage.shape[1] - 1)).sqrt()  # NaN of one action
     return value + centred / (spread + 1e-8)
 
 
