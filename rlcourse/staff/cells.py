@@ -14,8 +14,6 @@ from typing import Any
 MAX_NOTEBOOK_BYTES = 20 * 2**20
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE)
 
-STUB = re.compile(r"\W*your answer here\W*", re.IGNORECASE)  # nbgrader's text for an answer that is still to be written
-
 
 class Unreadable(ValueError):
     """A file that is no notebook; the message says why."""
@@ -130,10 +128,9 @@ class Step:
 
 @dataclass
 class Work:
-    """What a student's notebook comes to: steps for the worker, written answers, what a person should know."""
+    """What a student's notebook comes to: steps for the worker, and what a person should know."""
 
     steps: list[Step] = field(default_factory=list)
-    answers: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -146,7 +143,7 @@ def work_of(master: list[Cell], student: list[Cell]) -> Work:
     order = {cell.name: place for place, cell in enumerate(master) if cell.name}
     matched = names_in(student, master)
     last = {name: number for number, (name, _) in enumerate(matched)}  # of a test that is there twice the last is asked
-    work = Work(answers=answers_in(master, matched))
+    work = Work()
     placed: list[tuple[int, Step]] = []  # each with the place of the master's cell that it is, or that it follows
     place, after = -1, "the start"
     for number, (name, cell) in enumerate(matched):
@@ -232,26 +229,3 @@ def with_lost_cells(master: list[Cell], order: dict[str, int], placed: list[tupl
             at, step = (behind[0] if behind else len(placed)), Step("test", cell.name, None)
         placed.insert(at, (own, step))
     return [step for _, step in placed]
-
-
-def answers_in(master: list[Cell], matched: list[tuple[str | None, Cell]]) -> dict[str, str]:
-    """The written answers by name: what stands in the answer's own cell, and in added text cells right below it."""
-    answers = {}
-    names = [name for name, _ in matched]
-    for place, cell in enumerate(master):
-        if cell.kind != "manual" or not cell.name:
-            continue
-        if cell.name in names:
-            start = names.index(cell.name)
-        else:  # its cell has lost its name, or is gone: look behind the cell before it
-            earlier = [names.index(own.name) for own in master[:place] if own.name in names]
-            start = max(earlier) + 1 if earlier else 0
-        texts = []
-        for name, own in matched[start:]:
-            if name not in (None, cell.name) or (own.code and name is None):
-                break
-            texts.append(own.source.strip())
-        text = "\n\n".join(text for text in texts if text and not STUB.fullmatch(text))
-        if text:
-            answers[cell.name] = text
-    return answers

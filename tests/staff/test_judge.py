@@ -340,15 +340,6 @@ def test_notebook_format_3(court):
     assert verdicts(court.judge(json.dumps(old).encode())) == FULL
 
 
-def test_written_answers_are_kept_for_a_person(court):
-    answers = [
-        one["answer"]
-        for one in court.judge(student(written="<b>It contracts.</b>"))["cells"]
-        if one["cell"] == "written"
-    ]
-    assert answers == ["<b>It contracts.</b>"]
-
-
 @pytest.mark.parametrize(
     "source", ["hidden(double, lambda x: undefined)", "raise ValueError('mine')", "double(object())"]
 )
