@@ -72,6 +72,7 @@ def read_cell(cell: dict) -> Cell:
     source = cell.get("source", cell.get("input", ""))  # format 3 calls it input
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
+    source = source.encode(errors="replace").decode() if isinstance(source, str) else ""  # half letters are no text
     grade, solution = nbgrader.get("grade") is True, nbgrader.get("solution") is True
     if nbgrader.get("task") is True or (grade and solution):
         kind = "manual"
@@ -88,7 +89,7 @@ def read_cell(cell: dict) -> Cell:
     return Cell(
         kind,
         name if isinstance(name, str) else "",
-        source if isinstance(source, str) else "",
+        source,
         code,
         as_number(points) or 0.0,
         as_number(seconds),

@@ -36,6 +36,7 @@ from rlcourse.staff.remote import (
 )
 from rlcourse.staff.worker import MAX_BYTES
 
+KEPT_ERRORS = 50  # of cells
 KEPT_TEXT = 20_000  # letters of a public check's text
 RAISED = "Your code raised an exception, or gave back what is not plain data."
 
@@ -88,12 +89,12 @@ def judge(job: Job, box: Sandbox | None = None) -> dict[str, Any]:
     broken = any(cell["verdict"] == "grader error" for cell in result["cells"])
     result["errors"] = [
         {"cell": work.steps[number].name, "kind": work.steps[number].kind, "error": error}
-        for number, error in sorted(worker.errors.items())
+        for number, error in sorted(worker.errors.items())[:KEPT_ERRORS]
     ]
     return result | {
         "state": "grader error" if broken else "graded",
         "score": None if broken else round(sum(cell["points"] or 0 for cell in result["cells"]), 2),
-        "notes": work.notes,
+        "notes": list(dict.fromkeys(work.notes)),
         "seconds": round(time.monotonic() - began, 2),
     }
 

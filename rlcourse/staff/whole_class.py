@@ -169,7 +169,9 @@ class JudgeProcess:
         timer.start()
         try:
             print(json.dumps(dataclasses.asdict(job)), file=self.process.stdin, flush=True)
-            return json.loads(self.process.stdout.readline())
+            result = json.loads(self.process.stdout.readline())
+            whole = json.dumps(result, ensure_ascii=False).encode(errors="replace")  # half letters cannot be written
+            return json.loads(whole) | {"student": job.student}
         except (ValueError, OSError):
             self.stop()
             self.errors.seek(0)

@@ -96,24 +96,29 @@ def dumpable(yes: bool) -> None:
         ctypes.CDLL(None).prctl(4, int(yes))  # PR_SET_DUMPABLE
 
 
+def system_call(name: str, *arguments: int) -> int:
+    """A call that Python does not offer; -1 where it fails or its number is not known."""
+    import ctypes
+
+    numbers = {"x86_64": {"keyctl": 250, "ioprio_get": 252}, "aarch64": {"keyctl": 219, "ioprio_get": 31}}
+    number = numbers.get(os.uname().machine, {}).get(name)
+    return -1 if number is None else ctypes.CDLL(None).syscall(number, *arguments)
+
+
 def own_state() -> list:
-    """What another process of the same user can change in this one: its limits, its priority, where it runs."""
+    """What another process of the same user can change in this one: its limits, its priorities, where it runs."""
     import resource
 
     limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
-    return [*limits, os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), os.sched_getaffinity(0)]
+    priorities = [os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0), system_call("ioprio_get", 1, 0)]
+    return [*limits, *priorities, os.sched_getaffinity(0)]
 
 
 def clear_keys() -> None:
     """Empty this user's keyrings in the kernel, which outlive processes and sandboxes."""
-    import ctypes
-
-    call = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)  # keyctl
-    if call is not None:
-        keyctl = functools.partial(ctypes.CDLL(None).syscall, call)
-        persistent = keyctl(22, -1, -2)
-        for ring in (-4, -5, *[persistent] * (persistent > 0)):  # the user's, the user's session's
-            keyctl(7, ring)
+    persistent = system_call("keyctl", 22, -1, -2)
+    for ring in (-4, -5, *[persistent] * (persistent > 0)):  # the user's, the user's session's
+        system_call("keyctl", 7, ring)
 
 
 def seed_all(seed: int) -> None:
