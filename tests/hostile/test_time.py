@@ -87,6 +87,8 @@ def test_a_worker_that_never_starts_is_not_the_students_fault(court, monkeypatch
         if "steps" in message and left:
             left.pop()
             worker.sandbox.kill()
+            worker.channel.setblocking(True)
+            assert worker.channel.recv(1) == b""  # it has gone, having said nothing
         say(worker, message)
 
     monkeypatch.setattr(Worker, "say", say_once_too_late)
