@@ -54,7 +54,8 @@ class Job:
     sandboxed: bool = True
     limits: Limits = field(default_factory=Limits)
     hide: tuple[str, ...] = ()  # folders that the sandbox must not show
-    own: dict[str, float] = field(default_factory=dict)  # seconds that each test may take, whatever else was slow
+    own: dict[str, float] = field(default_factory=dict)  # seconds that each test may take, whatever else was slow;
+    # where none are known, those that the master sets
 
 
 def judge(job: Job, box: Sandbox | None = None) -> dict[str, Any]:
@@ -76,7 +77,8 @@ def judge(job: Job, box: Sandbox | None = None) -> dict[str, Any]:
     except cells.Unreadable as reason:
         nothing = [outcome(cell, "manual" if cell.kind == "manual" else "not attempted") for cell in graded]
         return result | {"state": "unreadable", "score": 0.0, "cells": nothing, "notes": [str(reason)]}
-    worker = Worker(box or sandbox_for(job), work.steps, job.limits, job.own)
+    own = job.own or {cell.name: cell.time_limit for cell in master if cell.time_limit}
+    worker = Worker(box or sandbox_for(job), work.steps, job.limits, own)
     try:
         result["cells"] = run_master(master, work, worker, job.seed)
     except Exception:  # the sandbox, or a set-up cell of the master
