@@ -23,11 +23,11 @@ endif
 endif
 
 # Progress bars print times, which no two runs share: none where printed output is compared.
-test test-all test-processors: export TQDM_DISABLE = 1
+test test-hostile test-all test-processors: export TQDM_DISABLE = 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all test-processors quick test-oldest test-gymnasium peers notebooks lint exercises tour matrix benchmarks record table clean
+.PHONY: help lab test test-hostile test-all test-processors quick test-oldest peers test-gymnasium notebooks lint exercises tour matrix benchmarks record table clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -35,8 +35,11 @@ help: ## list these targets
 lab: .venv/course.stamp ## open the lectures in JupyterLab, from the first one (options: LAB_FLAGS="--port 9000")
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST) $(SERVE) $(LAB_FLAGS)
 
-test: lint ## check style, run the tests and every lecture; browser and slow tests are left out
-	$(BIN)/python -m pytest -n 2 --nbval -m "not browser and not slow" tests notebooks solutions
+test: lint ## check style, run the tests and every lecture; hostile, browser and slow tests are left out
+	$(BIN)/python -m pytest -n 2 --nbval -m "not browser and not slow" --ignore=tests/hostile tests notebooks solutions
+
+test-hostile: .venv/dev.stamp ## what hostile submissions come to: most of the time is waiting for limits
+	$(BIN)/python -m pytest -n 2 -m "not slow" tests/hostile
 
 test-all: lint ## the same with browser and slow tests, then the oldest versions and the newest Gymnasium
 	$(BIN)/python -m pytest -n 2 --nbval tests notebooks solutions

@@ -15,7 +15,7 @@ torch.set_num_threads(1)
 SETS = ("ps1", "ps2", "ps3", "ps4")
 BANK = {name: of for key in SETS for name, of in bank(key).items()}
 WRONG = [(name, mistake) for name, of in BANK.items() for mistake in of.misconceptions]
-SEEDS = range(20)
+FEW, MANY = range(3), pytest.param(range(3, 20), marks=pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +33,11 @@ def grade(function, name, part=None):
     return ""
 
 
+@pytest.mark.parametrize("seeds", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize(("key", "style"), [(key, style) for key in SETS for style in BY_SET[key]])
-def test_right_answers_pass_on_every_seed(key, style):
+def test_right_answers_pass_on_every_seed(key, style, seeds):
     for name, function in functions(style, key).items():
-        for seed in SEEDS[:5]:
+        for seed in seeds:
             set_seed(seed)
             assert grade(function, name) == "", f"{name}, seed {seed}"
 
@@ -52,21 +53,23 @@ def test_right_answers_pass_on_two_hundred_seeds(key, name):
                 assert compare(case.ask(function), right) == "", f"{style}, seed {seed}, {case.about}"
 
 
+@pytest.mark.parametrize("seeds", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("name", BANK)
-def test_the_library_passes_each_part(name):
-    for seed in SEEDS:
+def test_the_library_passes_each_part(name, seeds):
+    for seed in seeds:
         set_seed(seed)
         hidden(BANK[name].function)
     hidden(BANK[name].function, "values")
     hidden(BANK[name].function, "edges")
 
 
+@pytest.mark.parametrize("seeds", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize(("name", "mistake"), WRONG, ids=[f"{name}-{mistake.id}" for name, mistake in WRONG])
-def test_no_misconception_passes_on_any_seed(name, mistake):
+def test_no_misconception_passes_on_any_seed(name, mistake, seeds):
     set_seed(0)
     assert grade(mistake.function, name) == mistake.hint
     of = entry(name)
-    for seed in SEEDS:  # by the hidden cases alone, too: the public answers could have been copied
+    for seed in seeds:  # by the hidden cases alone, too: the public answers could have been copied
         drawn = of.draw(np.random.default_rng(seed))
         assert any(compare(case.ask(mistake.function), case.ask(of.function)) for case in drawn), f"seed {seed}"
 

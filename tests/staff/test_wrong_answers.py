@@ -20,10 +20,16 @@ def test_a_wrong_answer_is_rejected_and_not_misnamed(name, ids, function):
     outcome = check(function, name)
     assert outcome.state == "incorrect"
     assert outcome.misconception in ("", *ids), str(outcome)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "ids", "function"), WRONG, ids=[f"{name}-{ids}" for name, ids, _ in WRONG])
+def test_a_wrong_answer_fails_the_hidden_cases(name, ids, function):
     with pytest.raises(AssertionError):
         hidden(function, name=name)
 
 
+@pytest.mark.slow
 def test_seven_of_ten_are_named():
     named = [name for name, _, function in WRONG if check(function, name).misconception]
     assert len(named) >= 0.7 * len(WRONG)
