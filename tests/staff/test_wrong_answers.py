@@ -40,3 +40,12 @@ def test_an_exception_that_many_run_into_comes_with_what_to_do():
     outcome = check(function, "cem_refit")
     assert "is ambiguous" in outcome.reason
     assert "with where or clamp" in outcome.hint
+
+
+def test_a_minus_before_a_bool_tensor_comes_with_what_to_do():
+    def td_target(reward, terminated, next_value, gamma):
+        return reward + gamma * (1 - terminated) * next_value
+
+    outcome = check(td_target)
+    assert "raised RuntimeError" in outcome.reason
+    assert outcome.hint.startswith("a bool tensor has no minus")
