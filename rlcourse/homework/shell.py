@@ -20,11 +20,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
+from rlcourse.homework.student_code import message_of, shorten
+
 CELL_SECONDS = 20.0  # for one cell of a student's, at most
 TEST_SECONDS = 10.0  # for a test cell that sets no other time
 SPARE_SECONDS = 60.0  # for all that takes longer than it should, together
 OVERDRAWN_SECONDS = 10.0  # beyond that, for cells that cannot be interrupted
-MAX_TEXT = 500  # letters of an error
 
 
 class _Compiler(CachingCompiler):
@@ -126,14 +127,10 @@ def interrupted_after(seconds: float, overdue: list) -> Iterator[None]:
 
 def describe(error: BaseException) -> str:
     """One line for the student: what kind, what it says, where in the student's own code."""
-    try:
-        text = f"{type(error).__name__}: {error}"
-    except BaseException:  # an error of the student's own making may fail to say anything
-        text = type(error).__name__
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<cell")]
     if isinstance(error, SyntaxError) and error.lineno:
-        lines, text = [error.lineno], f"{type(error).__name__}: {error.msg}"
-    return text[:MAX_TEXT] + (f" (line {lines[-1]} of its cell)" if lines else "")
+        return f"{type(error).__name__}: {message_of(error.msg)} (line {message_of(error.lineno)} of its cell)"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<cell")]
+    return shorten(error) + (f" (line {lines[-1]} of its cell)" if lines else "")
 
 
 @dataclass

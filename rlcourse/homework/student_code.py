@@ -47,7 +47,7 @@ def message_of(error: BaseException) -> str:
     """What an exception says, in one line that is not too long."""
     try:
         return " ".join(str(error).split())[:200]
-    except Exception:  # even its message may be broken
+    except BaseException:  # even its message may be broken, and raise anything
         return ""
 
 

@@ -53,11 +53,11 @@ def judge_all(jobs: list[Job], out: Path, options: argparse.Namespace, master: P
     if not waiting:
         return results
     with edition_in(out, options.problem_set) as edition, pool(options) as executor:
-        changes = {"edition": str(edition)}
-        changes["own"] = seconds_of_master(dataclasses.replace(waiting[0], **changes), executor)
-        runs = {executor.submit(run_judge, dataclasses.replace(job, **changes)): job for job in waiting}
-        bar = tqdm(as_completed(runs), total=len(runs), desc="grading", unit="submission", file=sys.stdout)
         try:
+            changes = {"edition": str(edition)}
+            changes["own"] = seconds_of_master(dataclasses.replace(waiting[0], **changes), executor)
+            runs = {executor.submit(run_judge, dataclasses.replace(job, **changes)): job for job in waiting}
+            bar = tqdm(as_completed(runs), total=len(runs), desc="grading", unit="submission", file=sys.stdout)
             for run in bar:
                 result = run.result()
                 student = result["student"]
@@ -66,11 +66,9 @@ def judge_all(jobs: list[Job], out: Path, options: argparse.Namespace, master: P
                     files[student].unlink(missing_ok=True)
                 else:
                     write(files[student], json.dumps(result, indent=1))
-        except BaseException:
+        finally:  # stopped or done: no judge stays, and none is begun
             executor.shutdown(wait=False, cancel_futures=True)
             stop_judges()
-            raise
-        stop_judges()
     return results
 
 

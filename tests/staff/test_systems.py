@@ -80,7 +80,7 @@ def moodle(folder: Path) -> Path:
     put(folder, "Jane Doe_1234_assignsubmission_onlinetext/onlinetext.html")
     put(folder, "Group A_77_assignsubmission_file/ours.ipynb", "Default group_assignsubmission_file/x.ipynb")
     put(folder, "Participant_4321_assignsubmission_file_/mine.ipynb")  # blind marking, an older Moodle
-    zipped(folder / "Roe, John_5_assignsubmission_file/work.zip", "work/answer.ipynb", "work/data.csv")
+    zipped(folder / "Roe, John_5_assignsubmission_file/mine.zip", "mine/answer.ipynb", "mine/data.csv")
     return folder
 
 
@@ -89,7 +89,7 @@ MOODLE = {
     "Group A_77": "Group A_77_assignsubmission_file/ours.ipynb",
     "Jane Doe_1234": f"Jane Doe_1234_assignsubmission_file/{NOTEBOOK}",
     "Participant_4321": "Participant_4321_assignsubmission_file_/mine.ipynb",
-    "Roe, John_5": "Roe, John_5_assignsubmission_file/work.zip/work/answer.ipynb",
+    "Roe, John_5": "Roe, John_5_assignsubmission_file/mine.zip/mine/answer.ipynb",
 }
 
 
@@ -383,7 +383,7 @@ def test_what_a_student_puts_inside_names_nobody(tmp_path, kind, way):
     if way == "folder" and ".." not in FORGED[kind] and not FORGED[kind].startswith("/"):
         put(tmp_path / "in" / eve, FORGED[kind])
     else:
-        zipped(tmp_path / "in" / eve / "work.zip", FORGED[kind])
+        zipped(tmp_path / "in" / eve / "mine.zip", FORGED[kind])
     folder = packed(tmp_path / "in", tmp_path / "all.zip") if "class" in way else tmp_path / "in"
     found = find(folder, NAME)
     assert list(graded(found)) == ["Bob Roe_2", "Eve Poe_1"]

@@ -6,23 +6,12 @@ had not thought of, and 10 not. The bank has learned from them since.
 
 # ruff: noqa: F811, E741
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F
+from corpus import corpus
 
-WRONG: list[tuple[str, tuple[str, ...], Callable]] = []
-
-
-def wrong(name: str, *ids: str) -> Callable[[Callable], Callable]:
-    """Put a wrong answer into the list."""
-
-    def decorate(function: Callable) -> Callable:
-        WRONG.append((name, ids, function))
-        return function
-
-    return decorate
+WRONG, wrong = corpus()
 
 
 @wrong("q_backup", "overwrites-as-it-goes")

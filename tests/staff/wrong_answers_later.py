@@ -5,23 +5,12 @@ When they were asked for the first time, 21 were named rightly and three not.
 
 # ruff: noqa: F811, E741
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F
+from corpus import corpus
 
-WRONG: list[tuple[str, tuple[str, ...], Callable]] = []
-
-
-def wrong(name: str, *ids: str) -> Callable[[Callable], Callable]:
-    """Put a wrong answer into the list."""
-
-    def decorate(function: Callable) -> Callable:
-        WRONG.append((name, ids, function))
-        return function
-
-    return decorate
+WRONG, wrong = corpus()
 
 
 @wrong("elite_mask", "the-rest")

@@ -8,21 +8,11 @@ one.
 # ruff: noqa: F811, E741
 
 import math
-from collections.abc import Callable
 
 import numpy as np
+from corpus import corpus
 
-WRONG: list[tuple[str, tuple[str, ...], Callable]] = []
-
-
-def wrong(name: str, *ids: str) -> Callable[[Callable], Callable]:
-    """Put a wrong answer into the list."""
-
-    def decorate(function: Callable) -> Callable:
-        WRONG.append((name, ids, function))
-        return function
-
-    return decorate
+WRONG, wrong = corpus()
 
 
 # q_backup

@@ -2,23 +2,12 @@
 
 # ruff: noqa: F811, E741
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F
+from corpus import corpus
 
-WRONG: list[tuple[str, tuple[str, ...], Callable]] = []
-
-
-def wrong(name: str, *ids: str) -> Callable[[Callable], Callable]:
-    """Put a wrong answer into the list."""
-
-    def decorate(function: Callable) -> Callable:
-        WRONG.append((name, ids, function))
-        return function
-
-    return decorate
+WRONG, wrong = corpus()
 
 
 # td_target

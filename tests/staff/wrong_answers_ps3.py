@@ -7,22 +7,12 @@ each of them would be true of it. No id: it may not be named at all, for it hold
 # ruff: noqa: F811, E741
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from corpus import corpus
 
-WRONG: list[tuple[str, tuple[str, ...], Callable]] = []
-
-
-def wrong(name: str, *ids: str) -> Callable[[Callable], Callable]:
-    """Put a wrong answer into the list."""
-
-    def decorate(function: Callable) -> Callable:
-        WRONG.append((name, ids, function))
-        return function
-
-    return decorate
+WRONG, wrong = corpus()
 
 
 # elite_mask

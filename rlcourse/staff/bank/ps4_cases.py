@@ -5,14 +5,13 @@ from torch import Tensor
 
 from rlcourse.functional import policy_losses, returns
 from rlcourse.staff.bank import Case, Entry, keeps_arguments, ps4_draws
-from rlcourse.staff.bank.drawing import numbers
+from rlcourse.staff.bank.drawing import behind_an_end, numbers
 from rlcourse.staff.bank.ps4_draws import (
     ARGUMENTS,
     ZERO_PROBABILITY,
     a2c_gradient,
     at,
     entropy_gradient,
-    infinite,
     next_of,
     nothing_follows,
     without_values,
@@ -48,7 +47,7 @@ LAMBDA_RETURNS = Entry(
         Case("lambda 0: the one-step target", (*without_values(_five(_INSIDE, _LATE)), 0.5, 0.0), "edges"),
         Case("lambda 1: the return up to the ending", (*without_values(_five(_INSIDE, _LATE)), 0.5, 1.0), "edges"),
         Case("one step", tuple(x[:1] for x in without_values(_five(_NEVER, _NEVER))) + (0.5, 0.75), "edges"),
-        infinite(*without_values(nothing_follows(_five(_INSIDE, _NEVER))), 0.5, 0.75),
+        behind_an_end(*without_values(nothing_follows(_five(_INSIDE, _NEVER))), 0.5, 0.75),
         keeps_arguments(*without_values(_five(_INSIDE, _LATE)), 0.5, 0.75),
     ),
     ps4_draws.lambda_returns,
@@ -65,7 +64,7 @@ GAE = Entry(
         Case("lambda 0: the temporal-difference error", (*_five(_INSIDE, _LATE), 0.5, 0.0), "edges"),
         Case("lambda 1: the return minus the value", (*_five(_INSIDE, _LATE), 0.5, 1.0), "edges"),
         Case("one step", tuple(x[:1] for x in _five(_NEVER, _NEVER)) + (0.5, 0.75), "edges"),
-        infinite(*nothing_follows(_five(_INSIDE, _NEVER)), 0.5, 0.75),
+        behind_an_end(*nothing_follows(_five(_INSIDE, _NEVER)), 0.5, 0.75),
         keeps_arguments(*_five(_INSIDE, _LATE), 0.5, 0.75),
     ),
     ps4_draws.gae,
@@ -132,7 +131,7 @@ VTRACE = Entry(
         *(Case(about, (*_five(*flags), _RATIOS, 0.9, 2.0, 1.0), "edges") for about, *flags in _ENDINGS),
         Case("on-policy: every ratio is 1", (*_five(_INSIDE, _LATE), _ONES, 0.5, 1.0, 1.0), "edges"),
         Case("bars left out: they are 1", (*_five(_INSIDE, _LATE), _RATIOS, 0.5), "edges"),
-        infinite(*nothing_follows(_five(_INSIDE, _NEVER)), _RATIOS, 0.5, 2.0, 1.0),
+        behind_an_end(*nothing_follows(_five(_INSIDE, _NEVER)), _RATIOS, 0.5, 2.0, 1.0),
         keeps_arguments(*_five(_INSIDE, _LATE), _RATIOS, 0.5, 2.0, 1.0),
     ),
     ps4_draws.vtrace,

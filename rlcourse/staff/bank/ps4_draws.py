@@ -11,12 +11,11 @@ from numpy.random import Generator
 from torch import Tensor
 
 from rlcourse.staff.bank import Case, keeps_arguments
-from rlcourse.staff.bank.drawing import LARGE, SMALL, endings, ignored_where, quarters
+from rlcourse.staff.bank.drawing import LARGE, SMALL, behind_an_end, endings, ignored_where, quarters
 
 STOPS = "the gradient that arrives here is not that of the equation: compute in torch, and detach only what is given"
 FLOWS = "a gradient flows into what counts as given, so that the critic learns from the wrong term: detach it"
 ZERO_PROBABILITY = "a probability is rounded to 0 here, and 0 log 0 is NaN: begin with log_softmax"
-INFINITY = "where an episode terminated next_values may hold infinity, and 0 times that is NaN: choose with torch.where"
 
 
 def at(T: int, B: int, *places: tuple[int, int]) -> Tensor:
@@ -88,11 +87,6 @@ def nothing_follows(rollout: tuple) -> tuple:
     return rewards, values, ignored_where(terminated, next_values), terminated, truncated
 
 
-def infinite(*arguments: object) -> Case:
-    """The case that next_values do not count where nothing follows."""
-    return Case("next_values of infinity where nothing follows", arguments, "edges", otherwise=INFINITY)
-
-
 def _ends(rng: Generator) -> tuple:
     """gammas and lambdas at the ends of their range, whole numbers among them."""
     lam, gamma = _fractions(rng)
@@ -115,7 +109,7 @@ def lambda_returns(rng: Generator) -> Iterator[Case]:
         yield Case(about, (*without_values(rollout), *_fractions(rng)))
     for about, rollout in _rollouts_with_ends(rng):
         yield Case(about, (*without_values(rollout), *_fractions(rng)), "edges")
-    yield infinite(*without_values(nothing_follows(_rollout(rng, *endings(rng, 6, 3)))), *_fractions(rng))
+    yield behind_an_end(*without_values(nothing_follows(_rollout(rng, *endings(rng, 6, 3)))), *_fractions(rng))
     for gamma, lam in _ends(rng):
         rollout = _rollout(rng, *endings(rng, 6, 3))
         yield Case(f"gamma {gamma:g}, lambda {lam:g}", (*without_values(rollout), gamma, lam), "edges")
@@ -128,7 +122,7 @@ def gae(rng: Generator) -> Iterator[Case]:
         yield Case(about, (*rollout, *_fractions(rng)))
     for about, rollout in _rollouts_with_ends(rng):
         yield Case(about, (*rollout, *_fractions(rng)), "edges")
-    yield infinite(*nothing_follows(_rollout(rng, *endings(rng, 6, 3))), *_fractions(rng))
+    yield behind_an_end(*nothing_follows(_rollout(rng, *endings(rng, 6, 3))), *_fractions(rng))
     for gamma, lam in _ends(rng):
         yield Case(f"gamma {gamma:g}, lambda {lam:g}", (*_rollout(rng, *endings(rng, 6, 3)), gamma, lam), "edges")
     for rollout in _flags_of_one_kind(rng):
@@ -166,7 +160,7 @@ def vtrace(rng: Generator) -> Iterator[Case]:
     ):
         rollout = random()
         yield Case(about, (*rollout, ratios(rollout), discount, *limits), "edges")
-    yield infinite(*nothing_follows(random()), ratios(rollout), gamma(), *bars())
+    yield behind_an_end(*nothing_follows(random()), ratios(rollout), gamma(), *bars())
     rollout = random()
     yield Case("ratios far from 1", (*rollout, ratios(rollout, 2.0**-12, 1, 2.0**18), gamma(), *bars()), "edges")
     yield Case("every ratio is 1", (*rollout, ratios(rollout, 1), gamma(), 1.0, 1.0), "edges")
