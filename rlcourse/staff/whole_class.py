@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,12 @@ def judge_all(jobs: list[Job], out: Path, options: argparse.Namespace, master: P
     if not waiting:
         return results
     with edition_in(out, options.problem_set) as edition, pool(options) as executor:
+        runs: list[Future] = []
         try:
             changes = {"edition": str(edition)}
             changes["own"] = seconds_of_master(dataclasses.replace(waiting[0], **changes), executor)
-            runs = {executor.submit(run_judge, dataclasses.replace(job, **changes)): job for job in waiting}
+            for job in waiting:
+                runs.append(executor.submit(run_judge, dataclasses.replace(job, **changes)))
             bar = tqdm(as_completed(runs), total=len(runs), desc="grading", unit="submission", file=sys.stdout)
             for run in bar:
                 result = run.result()
@@ -67,7 +69,8 @@ def judge_all(jobs: list[Job], out: Path, options: argparse.Namespace, master: P
                 else:
                     write(files[student], json.dumps(result, indent=1))
         finally:  # stopped or done: no judge stays, and none is begun
-            executor.shutdown(wait=False, cancel_futures=True)
+            for run in runs:
+                run.cancel()
             stop_judges()
     return results
 

@@ -110,7 +110,7 @@ class TestInside:
         [
             "/etc/shadow",
             "/etc/passwd",
-            "/root",
+            str(Path.home() / ".profile"),
             "/home",
             "/srv",
             "/proc/1/root/home",
