@@ -23,17 +23,8 @@ import rlcourse
 from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff import bank, cells, sandbox
 from rlcourse.staff.hidden import hidden
-from rlcourse.staff.remote import (
-    CannotAsk,
-    CellEnded,
-    Limits,
-    NotAttempted,
-    Proxy,
-    Sandbox,
-    SandboxFailed,
-    StudentError,
-    Worker,
-)
+from rlcourse.staff.image import Sandbox, SandboxFailed
+from rlcourse.staff.remote import CannotAsk, CellEnded, Limits, NotAttempted, Proxy, StudentError, Worker
 from rlcourse.staff.worker import MAX_BYTES
 
 KEPT_ERRORS = 50  # of cells

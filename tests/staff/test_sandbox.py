@@ -12,7 +12,8 @@ from classroom import make_edition, needs_sandbox
 
 from rlcourse.staff import sandbox
 from rlcourse.staff.cells import Step
-from rlcourse.staff.remote import CellEnded, Limits, NotAttempted, Proxy, Sandbox, StudentError, Worker
+from rlcourse.staff.image import Sandbox
+from rlcourse.staff.remote import CellEnded, Limits, NotAttempted, Proxy, StudentError, Worker
 
 SECRET = "only the grader may read this"
 ROOT = Path(__file__).parents[2]
