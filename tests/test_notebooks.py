@@ -1,12 +1,17 @@
 """The tool that executes lectures, and the lectures themselves: executed, normalised, without errors or warnings."""
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from rlcourse.staff import notebooks
 
@@ -139,3 +144,35 @@ def test_a_missing_file_is_a_mistake_on_the_command_line(tmp_path, capsys):
         notebooks.main([str(tmp_path / "none.ipynb")])
     assert exit.value.code == 2
     assert "none.ipynb" in capsys.readouterr().err
+
+
+def as_png(image: Image.Image) -> str:
+    file = io.BytesIO()
+    image.save(file, "png")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def from_png(picture: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(picture)))
+
+
+def test_a_picture_is_kept_with_few_colors_and_looks_as_it_did():
+    figure, ax = plt.subplots()
+    ax.fill_between([0, 1, 2], [0, 1, 0], [1, 3, 2], alpha=0.3)
+    ax.imshow(np.arange(36).reshape(6, 6), extent=(0, 1, 0, 1))
+    drawn = io.BytesIO()
+    figure.savefig(drawn)
+    plt.close(figure)
+    before = base64.b64encode(drawn.getvalue()).decode()
+    kept = notebooks.with_palette(before)
+    off = np.abs(np.subtract(*(np.asarray(from_png(x).convert("RGB"), int) for x in (before, kept))))
+    assert len(kept) < 0.7 * len(before)
+    assert off.mean() < 1 and np.percentile(off, 99.9) < 40
+    assert notebooks.with_palette(kept) == kept  # written again, nothing changes
+
+    curve = Image.new("RGB", (60, 40), "white")
+    curve.paste("red", (10, 10, 50, 12))
+    assert from_png(notebooks.with_palette(as_png(curve))).convert("RGB").tobytes() == curve.tobytes()
+
+    shining = as_png(Image.new("RGBA", (4, 4), (0, 0, 0, 100)))
+    assert notebooks.with_palette(shining) == shining

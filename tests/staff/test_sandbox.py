@@ -114,7 +114,7 @@ class TestInside:
             str(Path.home() / ".profile"),
             "/home",
             "/srv",
-            "/proc/1/root/home",
+            f"/proc/1/root{Path.home() / '.profile'}",
             "/sys",
         ],
     )
