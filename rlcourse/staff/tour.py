@@ -117,13 +117,13 @@ def train(functions: dict, out: Path) -> list[Path]:
     V = policy_evaluation(lake.P, lake.R, policy, gamma)
     print(f"   FrozenLake 8x8, planned: worth {lake.rho0 @ V:.3f} from the start, exactly")
     axes = plot_values(lake, V, policy, title="FrozenLake 8x8 by a student's Q-iteration")
-    picture, film = out / "frozen_lake.png", out / "slippery_grid.gif"
+    picture, film = out / "frozen_lake.png", out / "slippery_maze.gif"
     picture.write_bytes(to_png(axes.figure))
 
-    grid, gamma = ps1.slippery_grid(), ps1.SLIPPERY_GRID_GAMMA
-    policies = run("learn_slippery_grid", functions["q_learning_update"], functions["epsilon_greedy"])
+    grid, gamma = ps1.slippery_maze(), ps1.SLIPPERY_MAZE_GAMMA
+    policies = run("learn_slippery_maze", functions["q_learning_update"], functions["epsilon_greedy"])
     values = [grid.rho0 @ policy_evaluation(grid.P, grid.R, pi, gamma) for pi in policies]
-    print(f"   slippery grid, learned: worth {min(values):.3f} to {max(values):.3f} over {len(values)} seeds")
+    print(f"   slippery maze, learned: worth {min(values):.3f} to {max(values):.3f} over {len(values)} seeds")
     best = policies[int(np.argmax(values))]
     episode_gif(grid.env(render_mode="rgb_array"), lambda s: int(best[s].argmax()), film)
     return [picture, film]

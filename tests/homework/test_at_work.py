@@ -15,7 +15,7 @@ from rlcourse.homework.scenarios import attempt, ps1, ps2, ps3, results
     ("world", "gamma", "best"),
     [
         (ps1.frozen_lake, ps1.FROZEN_LAKE_GAMMA, ps1.FROZEN_LAKE_BEST),
-        (ps1.slippery_grid, ps1.SLIPPERY_GRID_GAMMA, ps1.SLIPPERY_GRID_BEST),
+        (ps1.slippery_maze, ps1.SLIPPERY_MAZE_GAMMA, ps1.SLIPPERY_MAZE_BEST),
         (ps3.sure_grid, ps1.SLIPPERY_GRID_GAMMA, ps3.SURE_GRID_BEST),
         (ps3.nine_cells, ps1.SLIPPERY_GRID_GAMMA, ps3.NINE_CELLS_BEST),
     ],
@@ -79,10 +79,10 @@ def test_the_picture_is_drawn_where_a_kernel_runs(monkeypatch):
     pyplot.figure()  # with the back end chosen, pyplot asks the shell for nothing more
     monkeypatch.setattr(IPython, "get_ipython", Kernel)
     monkeypatch.setattr(IPython.display, "display", shown.append)
-    attempt("learn_slippery_grid", lambda Q, *rest: Q, tabular.epsilon_greedy)
+    attempt("learn_slippery_maze", lambda Q, *rest: Q, tabular.epsilon_greedy)
     [figure] = shown
     [ax] = figure.axes
-    assert len(ax.patches) == 4 and ax.get_title() == "slippery grid"
+    assert len(ax.patches) == 4 and ax.get_title() == "slippery maze"
 
 
 def test_a_grader_asks_for_the_results_itself(capsys):

@@ -44,9 +44,9 @@ def test_frozen_lake_is_solved_by_the_librarys_functions():
     assert np.allclose(policy.sum(1), 1)
 
 
-def test_the_slippery_grid_gives_a_policy_for_each_seed():
-    policies = run("learn_slippery_grid", tabular.q_learning_update, tabular.epsilon_greedy)
-    assert policies.shape == (4, 25, 4)
+def test_the_slippery_maze_gives_a_policy_for_each_seed():
+    policies = run("learn_slippery_maze", tabular.q_learning_update, tabular.epsilon_greedy)
+    assert policies.shape == (4, 15, 4)
     assert np.allclose(policies.sum(-1), 1)
     assert len({policy.tobytes() for policy in policies}) > 1
 

@@ -97,7 +97,7 @@ def test_a_share_of_right_functions_is_paid(court, believing):
     }
     forged = "puppet_scenario = {'value': 1.0}\n" + ATTACKS["a scenario replaced in the list"]
     result = court.judge(forged, q_backup=solutions["q_backup"], greedy_policy="def greedy_policy(Q):\n    return Q")
-    assert court.at_work(result)["test-slippery-grid"] == 0
+    assert court.at_work(result)["test-slippery-maze"] == 0
     assert court.at_work(result)["test-frozen-lake"] in (0, 1.5)  # 0 where the scenario was put back and failed
 
 

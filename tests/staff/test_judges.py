@@ -11,7 +11,7 @@ from rlcourse.homework.scenarios import ps1, run
 from rlcourse.homework.scenarios.ps2 import PROBE_VALUES
 from rlcourse.homework.scenarios.ps4 import ACTOR_CRITIC_POLICIES, ACTOR_CRITIC_VALUES
 from rlcourse.staff.bank import bank
-from rlcourse.staff.judges.ps1 import judge_frozen_lake, judge_slippery_grid
+from rlcourse.staff.judges.ps1 import judge_frozen_lake, judge_slippery_maze
 from rlcourse.staff.judges.ps2 import judge_cart_pole, judge_probes
 from rlcourse.staff.judges.ps3 import judge_reinforce, judge_search, judge_small_worlds
 from rlcourse.staff.judges.ps4 import judge_actor_critic_probes, judge_cart_pole_on_policy
@@ -41,41 +41,41 @@ def test_frozen_lake_is_judged_by_value():
             judge_frozen_lake(wrong)
 
 
-def test_the_slippery_grid_forgives_one_seed_of_four():
-    mdp = ps1.slippery_grid()
-    best = q_iteration(mdp, ps1.SLIPPERY_GRID_GAMMA).pi
+def test_the_slippery_maze_forgives_one_seed_of_four():
+    mdp = ps1.slippery_maze()
+    best = q_iteration(mdp, ps1.SLIPPERY_MAZE_GAMMA).pi
     policies = np.stack([best] * 4)
-    judge_slippery_grid(policies)
+    judge_slippery_maze(policies)
     policies[3] = 0.25
-    judge_slippery_grid(policies)
+    judge_slippery_maze(policies)
     policies[2] = 0.25
     with pytest.raises(AssertionError, match=r"2 of 4 seeds reach a share of .* \(needed: 3\)"):
-        judge_slippery_grid(policies)
-    with pytest.raises(AssertionError, match=r"the policies: got the shape \[3, 25, 4\], expected \[4, 25, 4\]"):
-        judge_slippery_grid(policies[:3])
+        judge_slippery_maze(policies)
+    with pytest.raises(AssertionError, match=r"the policies: got the shape \[3, 15, 4\], expected \[4, 15, 4\]"):
+        judge_slippery_maze(policies[:3])
     with pytest.raises(AssertionError, match="the policy of seed 0: is not a policy"):
-        judge_slippery_grid(np.ones((4, 25, 4)))
+        judge_slippery_maze(np.ones((4, 15, 4)))
 
 
 def test_right_answers_reach_both_goals():
     mine = functions("loops")
     judge_frozen_lake(run("solve_frozen_lake", mine["q_backup"], mine["greedy_policy"]))
-    judge_slippery_grid(run("learn_slippery_grid", mine["q_learning_update"], mine["epsilon_greedy"]))
+    judge_slippery_maze(run("learn_slippery_maze", mine["q_learning_update"], mine["epsilon_greedy"]))
 
 
 @pytest.mark.parametrize("seed", [100, 300])
-def test_the_slippery_grid_is_learned_from_any_seed(seed):
-    judge_slippery_grid(run("learn_slippery_grid", tabular.q_learning_update, tabular.epsilon_greedy, seed))
+def test_the_slippery_maze_is_learned_from_any_seed(seed):
+    judge_slippery_maze(run("learn_slippery_maze", tabular.q_learning_update, tabular.epsilon_greedy, seed))
 
 
 @pytest.mark.parametrize(
     "mistake",
     ["the-end-drops-the-reward", "this-state-instead-of-the-next", "no-step-size", "moves-away-from-the-target"],
 )
-def test_a_wrong_update_does_not_learn_the_slippery_grid(mistake):
+def test_a_wrong_update_does_not_learn_the_slippery_maze(mistake):
     wrong = next(m for m in BANK["q_learning_update"].misconceptions if m.id == mistake)
-    with pytest.raises(AssertionError, match="slippery grid: 0 of 4 seeds"):
-        judge_slippery_grid(run("learn_slippery_grid", wrong.function, tabular.epsilon_greedy))
+    with pytest.raises(AssertionError, match=r"slippery maze: [01] of 4 seeds .* not passed"):
+        judge_slippery_maze(run("learn_slippery_maze", wrong.function, tabular.epsilon_greedy))
 
 
 @pytest.mark.parametrize("mistake", ["no-discount", "mean-instead-of-max", "this-state-instead-of-the-next"])

@@ -244,7 +244,7 @@ def _(rewards, next_values, terminated, truncated, gamma, n):
     return G
 
 
-@wrong("categorical_projection", "shares-swapped")
+@wrong("categorical_projection", "shares-swapped-on-an-atom-too")
 def _(next_probs, reward, terminated, gamma, support):
     N = len(support)
     g = torch.as_tensor(gamma) * (~terminated)

@@ -47,7 +47,7 @@ def _(samples, scores, n_elite, min_std):
     return e.mean(0), e.std(0, unbiased=False).clamp(min=min_std)
 
 
-@wrong("cem_refit", "one-for-all-parameters")
+@wrong("cem_refit", "one-spread-for-all-parameters")
 def _(samples, scores, n_elite, min_std):
     e = samples[scores.argsort(descending=True, stable=True)[:n_elite]]
     return e.mean(0), e.std(unbiased=False).clamp(min=min_std).repeat(samples.shape[1])

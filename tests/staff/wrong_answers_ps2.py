@@ -147,7 +147,7 @@ def _(value, advantage):
         return value + advantage - advantage.mean(1, keepdim=True)
 
 
-@wrong("dueling_q", "gradient")
+@wrong("dueling_q", "no-gradient-through-the-mean")
 def _(value, advantage):
     return value + advantage - advantage.mean(1, keepdim=True).detach()
 

@@ -143,9 +143,9 @@ def _update(
         s, s_next = first + step.s, first + step.s_next
         flat = Q.reshape(K * S, A)
         return function.body(flat, s, step.a, step.r, s_next, *a_next, step.terminated, alpha, gamma).reshape(Q.shape)
-    columns = (step.s, step.a, step.r, step.s_next, *a_next, step.terminated, np.broadcast_to(alpha, K))
+    columns = (step.s, step.a, step.r, step.s_next, *a_next, step.terminated, alpha + np.zeros(K))
     of_seed = zip(Q, *(column.tolist() for column in columns), strict=True)
-    return np.stack([np.asarray(equation(function)(*arguments, gamma), float) for arguments in of_seed])
+    return np.array([np.asarray(equation(function)(*arguments, gamma), float) for arguments in of_seed])
 
 
 def _value_without_discount(mdp: MDP, pi: ndarray, policy_evaluation: Callable[..., ndarray]) -> float:

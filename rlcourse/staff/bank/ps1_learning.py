@@ -266,6 +266,23 @@ def _(q, epsilon):
     return epsilon / len(q) + _bests(q)
 
 
+@EPSILON_GREEDY.mistake(
+    "exploring-takes-only-what-is-not-best",
+    "Exploring takes the best too: epsilon / |A| for each action, no one is left out.",
+)
+def _(q, epsilon):
+    best = q == q.max()
+    others = np.where(best, 0.0, epsilon / max(len(q) - best.sum(), 1))
+    return np.full(len(q), 1 / len(q)) if best.all() else others + (1 - epsilon) * _bests(q)
+
+
+@EPSILON_GREEDY.mistake(
+    "brought-back-to-one-by-dividing", "The greedy part has 1 - epsilon: dividing by the sum gives it more."
+)
+def _(q, epsilon):
+    return (epsilon / len(q) + _bests(q)) / (1 + epsilon)
+
+
 @BOLTZMANN.mistake("multiplies-by-the-temperature", "A high temperature flattens: divide q by it.")
 def _(q, temperature):
     weights = np.exp(q * temperature - max(q * temperature))
@@ -366,3 +383,31 @@ def _(q, temperature):
 def _(q, temperature):
     z = (q - q.max()) / temperature
     return z - np.log(np.exp(z).sum())
+
+
+@BOLTZMANN.mistake(
+    "temperature-on-the-largest-alone", "A bracket is missing: (q - max q) / temperature, all of it is divided."
+)
+def _(q, temperature):
+    weights = np.exp(q - q.max() / temperature)
+    return weights / weights.sum()
+
+
+@BOLTZMANN.mistake(
+    "largest-not-subtracted-in-the-sum", "Subtract the largest in the sum as in the numerator, or they do not cancel."
+)
+def _(q, temperature):
+    return np.exp((q - q.max()) / temperature) / np.exp(q / temperature).sum()
+
+
+@BOLTZMANN.mistake("largest-divided-out", "Subtract the largest: divided by it, the exponents become others.")
+def _(q, temperature):
+    z = q / temperature
+    weights = np.exp(z / np.abs(z).max())
+    return weights / weights.sum()
+
+
+@BOLTZMANN.mistake("divided-by-the-largest-of-q", "Subtract the largest: divided by it, the exponents become others.")
+def _(q, temperature):
+    weights = np.exp(q / q.max() / temperature)
+    return weights / weights.sum()

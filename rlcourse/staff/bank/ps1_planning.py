@@ -100,6 +100,11 @@ def _(P, R, Q, gamma):
     return Q + R + gamma * P @ Q.max(axis=1)
 
 
+@Q_BACKUP.mistake("reward-of-the-next-state", "R[s, a] is paid at s, before the step: it is not looked up at s'.")
+def _(P, R, Q, gamma):
+    return np.einsum("sat,ta->sa", P, R + gamma * Q.max(axis=1, keepdims=True))
+
+
 @GREEDY_POLICY.mistake(
     "indices-instead-of-probabilities", "Return pi [S, A], a probability for each action of each state."
 )
@@ -323,3 +328,32 @@ def _(P, R, pi, gamma):
 @POLICY_EVALUATION.mistake("stopped-at-a-tenthousandth", STOPPED)
 def _(P, R, pi, gamma):
     return _swept(P, R, pi, gamma, 1e-4)
+
+
+@POLICY_EVALUATION.mistake(
+    "policy-of-the-next-state", "The action is chosen at s: pi[s, a] weighs P[s, a, s'], not pi[s', a]."
+)
+def _(P, R, pi, gamma):
+    return np.linalg.solve(np.eye(len(R)) - gamma * np.einsum("sat,ta->st", P, pi), (pi * R).sum(axis=1))
+
+
+def _sweeps(P, R, pi, gamma, n):
+    """Iterative evaluation from zero, stopped after n sweeps."""
+    V = np.zeros(len(R))
+    for _ in range(n):
+        V = (pi * (R + gamma * P @ V)).sum(axis=1)
+    return V
+
+
+@POLICY_EVALUATION.mistake(
+    "stops-after-ten-sweeps", "Ten sweeps are not the end: solve the equations, or go on until nothing changes."
+)
+def _(P, R, pi, gamma):
+    return _sweeps(P, R, pi, gamma, 10)
+
+
+@POLICY_EVALUATION.mistake(
+    "stops-after-twenty-sweeps", "Twenty sweeps are not the end: solve the equations, or go on until nothing changes."
+)
+def _(P, R, pi, gamma):
+    return _sweeps(P, R, pi, gamma, 20)

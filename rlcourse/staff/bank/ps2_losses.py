@@ -151,6 +151,19 @@ def _(td_error, alpha, eps):
     return (td_error.abs() + eps) ** -alpha
 
 
+@PRIORITY.mistake(
+    "by-rank", "That is the rank-based variant: here the priority is |delta| + eps itself, to the power alpha."
+)
+def _(td_error, alpha, eps):
+    rank = td_error.abs().argsort(descending=True).argsort() + 1
+    return (1.0 / rank) ** alpha
+
+
+@PRIORITY.mistake("clipped-at-one", "Nothing is clipped: a larger error has a larger priority, above 1 too.")
+def _(td_error, alpha, eps):
+    return (td_error.abs() + eps).clamp(max=1.0) ** alpha
+
+
 @IMPORTANCE_WEIGHTS.mistake("exponent-of-the-wrong-sign", "What is drawn often counts less: the exponent is -beta.")
 def _(probabilities, buffer_size, beta):
     weights = (buffer_size * probabilities) ** beta

@@ -157,6 +157,19 @@ def _(rewards, next_values, terminated, truncated, gamma, n):
     return _windows(rewards, next_values, terminated, truncated, gamma, 1)
 
 
+@N_STEP_RETURNS.mistake(
+    "one-end-ends-all", "Each environment has its own end: the others' windows go on, mask by mask."
+)
+def _(rewards, next_values, terminated, truncated, gamma, n):
+    over = (terminated | truncated).any(1, keepdim=True).expand_as(terminated)
+    return _windows(rewards, next_values, terminated, over & ~terminated, gamma, n)
+
+
+@N_STEP_RETURNS.mistake("the-end-drops-the-reward", "The last reward counts: (1 - d) multiplies only what follows it.")
+def _(rewards, next_values, terminated, truncated, gamma, n):
+    return _windows(torch.where(terminated, 0.0, rewards), next_values, terminated, truncated, gamma, n)
+
+
 def _shared(next_probs, place, lower_gets, upper_gets):
     """Each atom's probability put onto the two atoms beside its new place [B, N]."""
     lower, upper = place.floor().long(), place.ceil().long()
@@ -301,3 +314,27 @@ def _(next_probs, reward, terminated, gamma, support):
     return next_probs.gather(1, lower.long()) * (1 - place + lower) + next_probs.gather(1, lower.long() + 1) * (
         place - lower
     )
+
+
+@CATEGORICAL_PROJECTION.mistake(
+    "adds-with-an-index",
+    "m[rows, l] += p adds once for each place: where several atoms land, scatter_add_ adds them all.",
+)
+def _(next_probs, reward, terminated, gamma, support):
+    place = _places(reward, terminated, gamma, support).clamp(0, len(support) - 1)
+    lower = place.long().clamp(max=len(support) - 2)
+    rows = torch.arange(len(place))[:, None]
+    projected = torch.zeros_like(next_probs)
+    projected[rows, lower] += next_probs * (lower + 1 - place)
+    projected[rows, lower + 1] += next_probs * (place - lower)
+    return projected
+
+
+@CATEGORICAL_PROJECTION.mistake(
+    "shares-swapped-on-an-atom-too", "The nearer atom gets more: the lower one l + 1 - b, the upper one b - l."
+)
+def _(next_probs, reward, terminated, gamma, support):
+    place = _places(reward, terminated, gamma, support).clamp(0, len(support) - 1)
+    lower = place.long().clamp(max=len(support) - 2)
+    projected = torch.zeros_like(next_probs).scatter_add_(1, lower, next_probs * (place - lower))
+    return projected.scatter_add_(1, lower + 1, next_probs * (lower + 1 - place))

@@ -67,6 +67,18 @@ def _(reward, terminated, next_value, gamma):
     return (reward - gamma * _kept(next_value, terminated)).detach()
 
 
+@TD_TARGET.mistake(
+    "broadcasts-to-a-square", "[B, 1] beside [B] gives [B, B], each reward with each value: keep all of them [B]."
+)
+def _(reward, terminated, next_value, gamma):
+    return (reward[:, None] + gamma * _kept(next_value, terminated)).detach()
+
+
+@TD_TARGET.mistake("one-end-ends-all", "Each transition has its own end: no `if` for the whole batch, a mask [B].")
+def _(reward, terminated, next_value, gamma):
+    return (reward + gamma * _kept(next_value, terminated.any().expand(len(reward)))).detach()
+
+
 def _best(next_q):
     """The largest action value of each state [B]."""
     return next_q.amax(1)
@@ -143,6 +155,16 @@ def _(reward, terminated, next_q, gamma):
 def _(reward, terminated, next_q, gamma):
     discount = torch.as_tensor(gamma).expand(len(reward))
     return reward[:, None] + discount[:, None] * _kept(next_q, terminated[:, None])
+
+
+@Q_TARGET.mistake("mask-bracket-misplaced", "A bracket is misplaced: (1 - d) times the maximum, not 1 - d times it.")
+def _(reward, terminated, next_q, gamma):
+    return reward + gamma * (1 - _kept(_best(next_q), ~terminated))
+
+
+@Q_TARGET.mistake("one-end-ends-all", "Each transition has its own end: no `if` for the whole batch, a mask [B].")
+def _(reward, terminated, next_q, gamma):
+    return reward + gamma * _kept(_best(next_q), terminated.any().expand(len(reward)))
 
 
 def _of(q, action):
@@ -228,6 +250,13 @@ def _(reward, terminated, next_q, next_q_online, gamma):
     return reward + gamma * _kept(_best((next_q + next_q_online) / 2), terminated)
 
 
+@DOUBLE_Q_TARGET.mistake(
+    "minimum-of-each-action", "That is TD3's caution: here one network chooses and the other values, no minimum."
+)
+def _(reward, terminated, next_q, next_q_online, gamma):
+    return reward + gamma * _kept(_best(torch.minimum(next_q, next_q_online)), terminated)
+
+
 @DUELING_Q.mistake("no-centring", "V + A is not centred: subtract the mean advantage of the state.")
 def _(value, advantage):
     return torch.add(value, advantage)  # written so that a lecture may show a plain sum
@@ -280,3 +309,10 @@ def _(value, advantage):
 @DUELING_Q.mistake("value-missing", "The value is lost: Q is V plus what is left of A after subtracting A's mean.")
 def _(value, advantage):
     return advantage - advantage.mean(1, keepdim=True)
+
+
+@DUELING_Q.mistake(
+    "no-gradient-through-the-mean", "The numbers are right, but the mean has a gradient too: no detach, no no_grad."
+)
+def _(value, advantage):
+    return value + (advantage - advantage.mean(1, keepdim=True).detach())

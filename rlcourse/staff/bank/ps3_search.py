@@ -125,6 +125,11 @@ def _(scores, fraction):
     return scores >= torch.lerp(scores.max(), scores.min(), float(fraction))
 
 
+@ELITE_MASK.mistake("share-of-the-best-score", "fraction is the share of the samples that pass, not of the best score.")
+def _(scores, fraction):
+    return scores >= fraction * scores.max()
+
+
 def _best(samples, scores, n_elite):
     """The samples [n, D] with the highest scores."""
     return samples[scores.argsort(descending=True, stable=True)[:n_elite]]
@@ -259,6 +264,22 @@ def _(samples, scores, n_elite, min_std):
 def _(samples, scores, n_elite, min_std):
     elite = _best(samples, scores, n_elite)
     return elite.mean(0), (elite - elite.mean(0)).square().sum(0).sqrt().clamp(min=min_std)
+
+
+@CEM_REFIT.mistake(
+    "samples-sorted", "The best samples are those with the highest scores: order by scores, not by the samples."
+)
+def _(samples, scores, n_elite, min_std):
+    elite = samples.sort(dim=0, descending=True).values[:n_elite]
+    return elite.mean(0), elite.std(0, correction=0).clamp(min=min_std)
+
+
+@CEM_REFIT.mistake(
+    "one-spread-for-all-parameters", "Each parameter has a spread of its own: along dim=0, not over all numbers."
+)
+def _(samples, scores, n_elite, min_std):
+    elite = _best(samples, scores, n_elite)
+    return elite.mean(0), elite.std(correction=0).clamp(min=min_std).expand(samples.shape[1])
 
 
 def _moved(theta, i, by):

@@ -282,3 +282,31 @@ def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coe
 def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
     policy, error, H = _terms(log_prob, advantage, value, value_target, entropy)
     return torch.stack([policy, value_coef * error, -entropy_coef * H])
+
+
+@A2C_LOSS.mistake("detaches-the-value", "The target is what stays fixed: detach value_target, and let the value learn.")
+def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
+    policy, _, H = _terms(log_prob, advantage, value, value_target, entropy)
+    return policy + value_coef * (value_target - value.detach()).square().mean() - entropy_coef * H
+
+
+@A2C_LOSS.mistake(
+    "advantage-computed-anew", "The advantage is given: target minus value is another one, where lambda is not 1."
+)
+def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
+    policy, error, H = _terms(log_prob, value_target - value, value, value_target, entropy)
+    return policy + value_coef * error - entropy_coef * H
+
+
+@A2C_LOSS.mistake(
+    "square-of-the-mean-error", "Square each error, then take the mean: errors of both signs must not cancel."
+)
+def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
+    policy, _, H = _terms(log_prob, advantage, value, value_target, entropy)
+    return policy + value_coef * (value_target.detach() - value).mean().square() - entropy_coef * H
+
+
+@A2C_LOSS.mistake("summed-over-the-steps", "A mean over all steps of all environments: no sum over time.")
+def _(log_prob, advantage, value, value_target, entropy, value_coef, entropy_coef):
+    policy, error, H = _terms(log_prob, advantage, value, value_target, entropy)
+    return (policy + value_coef * error - entropy_coef * H) * len(log_prob)

@@ -193,6 +193,23 @@ def _(rewards, next_values, terminated, truncated, gamma, lam):
     return _mixed(rewards * live, next_values * live, terminated | truncated, gamma, lam)
 
 
+@LAMBDA_RETURNS.mistake(
+    "no-bootstrap-at-the-rollouts-end", "The rollout ends, the episode goes on: the last row bootstraps as well."
+)
+def _(rewards, next_values, terminated, truncated, gamma, lam):
+    ends = terminated | truncated
+    before = _mixed(rewards[:-1], (next_values * ~terminated)[:-1], ends[:-1], gamma, lam, start=rewards[-1])
+    return torch.cat([before, rewards[-1:]])
+
+
+@LAMBDA_RETURNS.mistake(
+    "less-of-the-value-at-an-ending", "At a cut V stands for all that follows: whole, not 1 - lambda of it."
+)
+def _(rewards, next_values, terminated, truncated, gamma, lam):
+    ends = _and_last(terminated | truncated)
+    return _mixed(rewards, next_values * ~terminated * torch.where(ends, 1 - lam, 1.0), ends, gamma, lam)
+
+
 def _traced(rewards, values, future, stops, gamma, decay, *, start=None):
     """The temporal-difference errors ahead, with what is bootstrapped and where the trace stops as given."""
     delta = rewards + gamma * future - values
@@ -339,3 +356,8 @@ def _(rewards, values, next_values, terminated, truncated, gamma, lam):
 def _(rewards, values, next_values, terminated, truncated, gamma, lam):
     live = ~(terminated | truncated)
     return _right(rewards * live, values * live, next_values * live, terminated, truncated, gamma, lam)
+
+
+@GAE.mistake("flag-of-the-next-step", "Flags belong to the step that they end: at t look at t itself, not at t + 1.")
+def _(rewards, values, next_values, terminated, truncated, gamma, lam):
+    return _traced(rewards, values, next_values * ~terminated, _later(terminated | truncated), gamma, gamma * lam)

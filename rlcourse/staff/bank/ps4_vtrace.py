@@ -207,3 +207,31 @@ def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_ba
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     V, clipped = torch.where(terminated & ~truncated, 0.0, next_values), _clipped(ratios, rho_bar, c_bar)
     return _corrected(rewards, values, V, terminated | truncated, *clipped, gamma)
+
+
+@VTRACE.mistake(
+    "looks-across-a-truncation", "Truncated steps end an episode too: v_{t+1} is another episode's, V stands for it."
+)
+def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
+    (rho, c), future = _clipped(ratios, rho_bar, c_bar), next_values * ~terminated
+    v, A = values.clone(), values.clone()
+    following = future[-1]
+    for t in reversed(range(len(rewards))):
+        A[t] = rho[t] * (rewards[t] + gamma * following * ~terminated[t] - values[t])
+        carried = c[t] * (following - future[t]) * ~terminated[t]
+        v[t] = values[t] + rho[t] * (rewards[t] + gamma * future[t] - values[t]) + gamma * carried
+        following = v[t]
+    return v, A
+
+
+@VTRACE.mistake(
+    "this-value-in-the-trace", "What is carried back is v_{t+1} - V(s_{t+1}), both of the state after the step."
+)
+def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
+    (rho, c), ends, future = _clipped(ratios, rho_bar, c_bar), terminated | truncated, next_values * ~terminated
+    v = values + rho * (rewards + gamma * future - values)
+    ahead = future.clone()
+    for t in reversed(range(len(rewards) - 1)):
+        v[t] = v[t] + gamma * c[t] * (v[t + 1] - values[t]) * ~ends[t]
+        ahead[t] = torch.where(ends[t], future[t], v[t + 1])
+    return v, rho * (rewards + gamma * ahead - values)

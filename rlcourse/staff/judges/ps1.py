@@ -10,6 +10,6 @@ def judge_frozen_lake(outcome: Any) -> None:
     judge("solve_frozen_lake", outcome)
 
 
-def judge_slippery_grid(outcome: Any) -> None:
+def judge_slippery_maze(outcome: Any) -> None:
     """Pass where 3 of the 4 learned policies are worth 90 % of the best one."""
-    judge("learn_slippery_grid", outcome)
+    judge("learn_slippery_maze", outcome)
