@@ -26,6 +26,8 @@ def categorical_kl(p_logits: Tensor, q_logits: Tensor) -> Tensor:
 
     .. math:: KL(p \,\|\, q) = \sum_a p(a) \log \frac{p(a)}{q(a)}
 
+    Here :math:`p` and :math:`q` are the policies in one state.
+
     Source: Kullback and Leibler (1951); lecture 10.
 
     Args:
@@ -56,7 +58,9 @@ def gaussian_kl(p_mean: Tensor, p_log_std: Tensor, q_mean: Tensor, q_log_std: Te
     r"""The divergence of Gaussian policies with independent dimensions, summed over them, in nats.
 
     .. math:: KL(p \,\|\, q) = \sum_i \log \frac{\sigma_{q,i}}{\sigma_{p,i}}
-        + \frac{\sigma_{p,i}^2 + (\mu_{p,i} - \mu_{q,i})^2}{2 \sigma_{q,i}^2} - \frac12
+        + \frac{\sigma_{p,i}^2 + (m_{p,i} - m_{q,i})^2}{2 \sigma_{q,i}^2} - \frac12
+
+    Here :math:`p` and :math:`q` are the policies, :math:`m` and :math:`\sigma` their means and standard deviations.
 
     Source: Kullback and Leibler (1951); lecture 10.
 

@@ -24,6 +24,8 @@ def score_function_loss(log_prob: Tensor, weight: Tensor) -> Tensor:
     .. math:: L = -\frac{1}{N} \sum_i w_i \log \pi(a_i \mid s_i), \qquad
         \nabla L = -\frac{1}{N} \sum_i w_i \nabla \log \pi(a_i \mid s_i)
 
+    Here :math:`w_i` is what sample i is weighted with, its return say.
+
     Source: Williams (1992); lecture 07.
 
     Args:
@@ -70,6 +72,8 @@ def trajectory_optimal_baseline(score: Tensor, returns: Tensor) -> Tensor:
 
     .. math:: b^* = \frac{E\big[ S \sum_t \nabla_\theta \log \pi(a_t | s_t) \, G_t \big]}{E\big[ S^2 \big]},
         \qquad S = \sum_t \nabla_\theta \log \pi(a_t | s_t)
+
+    Here :math:`S` is the score of a whole episode.
 
     For each parameter on its own: the variance of :math:`\sum_t \nabla \log \pi \, (G_t - b)` is a parabola in b. With
     the whole return in place of :math:`G_t` it is that of Peters and Schaal (2008); with one step an episode it is

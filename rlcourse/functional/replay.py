@@ -18,13 +18,15 @@ from rlcourse.contracts.inputs import Tensor as Numbers
 def priority(td_error: Tensor, alpha: float, eps: float) -> Tensor:
     r"""The priority of a transition: the more it surprised, the more often it is drawn.
 
-    .. math:: p = (|\delta| + \epsilon)^\alpha
+    .. math:: p = (|\delta| + \text{eps})^\omega
+
+    Here :math:`p` is the priority, and eps keeps transitions without error in play.
 
     Source: Schaul et al. (2016), section 3.3 (proportional variant); lecture 05.
 
     Args:
         td_error: delta [...].
-        alpha: 0 draws uniformly, 1 in proportion to the error; >= 0.
+        alpha: omega; 0 draws uniformly, 1 in proportion to the error; >= 0.
         eps: keeps transitions without error in play, >= 0, in units of the error.
 
     Returns:
@@ -47,7 +49,10 @@ def priority(td_error: Tensor, alpha: float, eps: float) -> Tensor:
 def importance_weights(probabilities: Tensor, buffer_size: int, beta: float) -> Tensor:
     r"""Weights that make up for drawing some transitions more often than others.
 
-    .. math:: w_i = \frac{(N P(i))^{-\beta}}{\max_j (N P(j))^{-\beta}}
+    .. math:: w_i = \frac{(N p_i)^{-\beta}}{\max_j (N p_j)^{-\beta}}
+
+    Here :math:`w_i` is the weight of transition i, :math:`p_i` the probability that it is drawn, :math:`N` how many
+    the buffer holds.
 
     beta = 1 makes a mean over the batch that of uniform drawing, up to one factor. The maximum is that of the batch, so
     that weights only ever scale a step down; dividing by it cancels N, which stands here because the paper's w has it.
@@ -55,7 +60,7 @@ def importance_weights(probabilities: Tensor, buffer_size: int, beta: float) -> 
     Source: Schaul et al. (2016), section 3.4; lecture 05.
 
     Args:
-        probabilities: P(i) of the transitions drawn [B], each in (0, 1].
+        probabilities: p_i of the transitions drawn [B], each in (0, 1].
         buffer_size: N, how many transitions the buffer holds now, >= 1.
         beta: how much of it is made up for, in [0, 1]: 0 nothing, 1 all.
 

@@ -30,7 +30,7 @@ LAMBDA = Scalar(0, 1)
 def discounted_returns(rewards: Tensor, gamma: float | Tensor) -> Tensor:
     r"""The return of each step of a whole episode: all that followed, discounted.
 
-    .. math:: G_t = \sum_{k=t}^{T-1} \gamma^{k-t} r_k = r_t + \gamma G_{t+1}
+    .. math:: G_t = \sum_{k \ge t} \gamma^{k-t} r_k = r_t + \gamma G_{t+1}
 
     Source: Sutton and Barto (2018), section 3.3; lecture 07.
 
@@ -146,9 +146,9 @@ def gae(
     r"""Generalised advantage estimation: the temporal-difference errors ahead, discounted by gamma lambda.
 
     .. math:: \delta_t = r_t + \gamma (1 - d_t) V(s_{t+1}) - V(s_t), \qquad
-        A_t = \delta_t + \gamma \lambda \, (1 - e_t) A_{t+1}
+        A_t = \delta_t + \gamma \lambda \, (1 - \text{ended}_t) A_{t+1}
 
-    e_t is 1 where the episode ended, terminated or truncated: the trace stops there. A_t + V(s_t) is the lambda-return,
+    The sum stops where the episode ended, terminated or truncated. A_t + V(s_t) is the lambda-return,
     where next_values[t] is values[t + 1] as long as the episode goes on.
 
     Source: Schulman et al. (2016), equation 16; lecture 08.
@@ -199,11 +199,14 @@ def vtrace(
 ) -> tuple[Tensor, Tensor]:
     r"""V-trace: values of one policy from the experience of another, and the advantages for its gradient.
 
-    .. math:: \rho_t = \min(\bar\rho, w_t), \quad c_t = \min(\bar c, w_t), \quad
-        \delta_t = \rho_t \big( r_t + \gamma (1 - d_t) V(s_{t+1}) - V(s_t) \big)
+    .. math:: \rho_t = \frac{\pi(a_t | s_t)}{\mu(a_t | s_t)}, \qquad
+        v_t = V(s_t) + \min(\bar\rho, \rho_t) \, \delta_t
+        + \gamma (1 - \text{ended}_t) \min(\bar c, \rho_t) \big( v_{t+1} - V(s_{t+1}) \big)
 
-    .. math:: v_t = V(s_t) + \delta_t + \gamma (1 - e_t) c_t \big( v_{t+1} - V(s_{t+1}) \big), \qquad
-        A_t = \rho_t \big( r_t + \gamma (1 - d_t) v_{t+1} - V(s_t) \big)
+    .. math:: \delta_t = r_t + \gamma (1 - d_t) V(s_{t+1}) - V(s_t), \qquad
+        A_t = \min(\bar\rho, \rho_t) \big( r_t + \gamma (1 - d_t) v_{t+1} - V(s_t) \big)
+
+    Here :math:`v_t` is V-trace's target for the value.
 
     rho-bar says which policy's values these are, c-bar how fast they are found. After a truncation and at the rollout's
     end there is no v_{t+1}: V(s_{t+1}) from next_values stands in its place in A_t.
@@ -216,7 +219,7 @@ def vtrace(
         next_values: V(s_{t+1}) [T, B], of the state really reached; any number where terminated.
         terminated: d_t [T, B].
         truncated: [T, B], where the episode was cut off.
-        ratios: w_t = pi(a_t | s_t) / mu(a_t | s_t) [T, B] > 0, of the learned policy and the one that acted.
+        ratios: rho_t = pi(a_t | s_t) / mu(a_t | s_t) [T, B] > 0, of the learned policy and the one that acted.
         gamma: as n_step_returns.
         rho_bar: where ratios are clipped in the error, > 0; infinity clips none.
         c_bar: where ratios are clipped in the trace, >= 0.

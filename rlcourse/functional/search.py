@@ -23,6 +23,8 @@ def elite_mask(scores: Tensor, fraction: float) -> Tensor:
     .. math:: m_i = 1 \text{ where fewer than } \operatorname{round}(f N) \text{ samples come before } i,
         \text{ else } 0
 
+    Here :math:`m_i` says whether sample i is kept, :math:`N` is how many there are.
+
     A sample comes before another if its score is larger, or equal and it stands earlier.
 
     Source: Rubinstein (1999); lecture 06.
@@ -61,8 +63,11 @@ def require_as_many(samples: Tensor, n_elite: int, **rest: object) -> None:
 def cem_refit(samples: Tensor, scores: Tensor, n_elite: int, min_std: float) -> tuple[Tensor, Tensor]:
     r"""The Gaussian of the next generation: mean and standard deviation of the best samples.
 
-    .. math:: \mu = \frac1n \sum_{i \in \text{elite}} x_i, \qquad
-        \sigma = \max\Big( \sigma_{\min}, \sqrt{\tfrac1n \textstyle\sum_{i \in \text{elite}} (x_i - \mu)^2} \Big)
+    .. math:: m = \frac1n \sum_{i \in \text{elite}} x_i, \qquad
+        \sigma = \max\Big( \sigma_{\min}, \sqrt{\tfrac1n \textstyle\sum_{i \in \text{elite}} (x_i - m)^2} \Big)
+
+    Here :math:`x_i` are the samples, :math:`n` of them elite, :math:`m` the new mean and :math:`\sigma` the new
+    standard deviation.
 
     Source: Rubinstein (1999); de Boer et al. (2005); lecture 06.
 
@@ -86,8 +91,11 @@ def cem_refit(samples: Tensor, scores: Tensor, n_elite: int, min_std: float) -> 
 def finite_difference_gradient(f: Callable[[Tensor], Tensor | float], theta: Tensor, eps: float) -> Tensor:
     r"""The gradient of a function by central differences, one parameter at a time.
 
-    .. math:: \frac{\partial f}{\partial \theta_i} \approx
-        \frac{f(\theta + \epsilon e_i) - f(\theta - \epsilon e_i)}{2 \epsilon}
+    .. math:: \frac{\partial J}{\partial \theta_i} \approx
+        \frac{J(\theta + h u_i) - J(\theta - h u_i)}{2 h}
+
+    Here :math:`J` is the function, f in the code, :math:`u_i` the unit vector of parameter i, and :math:`h` half the
+    step, eps in the code.
 
     The error falls with eps^2 where f is smooth; where f is a noisy measurement, its noise is divided by 2 eps.
 

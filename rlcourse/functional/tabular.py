@@ -93,6 +93,8 @@ def policy_evaluation(P: "Matrix", R: ndarray, pi: ndarray, gamma: float) -> nda
 
     .. math:: V^\pi = (I - \gamma P_\pi)^{-1} R_\pi
 
+    Here :math:`I` is the identity matrix.
+
     Source: Bellman (1957); Puterman, Markov Decision Processes (1994), section 6.1.
 
     Args:
@@ -162,7 +164,7 @@ def q_backup(P: "Matrix", R: ndarray, Q: ndarray, gamma: float) -> ndarray:
 def policy_backup(P: "Matrix", R: ndarray, Q: ndarray, pi: ndarray, gamma: float) -> ndarray:
     r"""The Bellman operator T^pi of a policy on Q.
 
-    .. math:: (T^\pi Q)(s, a) = R(s, a) + \gamma \sum_{s'} P(s' | s, a) \sum_{a'} \pi(a' | s') Q(s', a')
+    .. math:: (\mathcal{T}^\pi Q)(s, a) = R(s, a) + \gamma \sum_{s'} P(s' | s, a) \sum_{a'} \pi(a' | s') Q(s', a')
 
     Source: Puterman (1994), section 6.1; lecture 01.
 
@@ -186,8 +188,10 @@ def policy_backup(P: "Matrix", R: ndarray, Q: ndarray, pi: ndarray, gamma: float
 def bellman_residual(P: "Matrix", R: ndarray, Q: ndarray, gamma: float) -> float:
     r"""How far Q is from the optimality equation, in the sup norm.
 
-    .. math:: \| T^* Q - Q \|_\infty
-        \quad\text{and}\quad \| Q - Q^* \|_\infty \le \frac{\| T^* Q - Q \|_\infty}{1 - \gamma}
+    .. math:: \| \mathcal{T}^* Q - Q \|_\infty
+        \quad\text{and}\quad \| Q - Q^* \|_\infty \le \frac{\| \mathcal{T}^* Q - Q \|_\infty}{1 - \gamma}
+
+    Here :math:`\| \cdot \|_\infty`, the sup norm, is the largest absolute value in the table.
 
     Source: Williams and Baird (1993); lecture 01.
 
@@ -211,6 +215,8 @@ def greedy_policy(Q: ndarray) -> ndarray:
     r"""The policy that takes the best action; equally good ones share the probability.
 
     .. math:: \pi(a | s) = \frac{[a \in B(s)]}{|B(s)|}, \qquad B(s) = \arg\max_a Q(s, a)
+
+    Here :math:`B(s)` is the set of best actions, and :math:`[a \in B(s)]` is 1 where a is one of them, else 0.
 
     Source: lecture 01.
 
@@ -238,7 +244,10 @@ def greedy_policy(Q: ndarray) -> ndarray:
 def state_visitation(P: "Matrix", pi: ndarray, rho0: ndarray, gamma: float) -> ndarray:
     r"""How often a policy visits each state, discounted and unnormalised: it sums to 1 / (1 - gamma).
 
-    .. math:: \rho(s) = \sum_{t \ge 0} \gamma^t \Pr(s_t = s) \quad\text{so}\quad \rho = (I - \gamma P_\pi^T)^{-1} \rho_0
+    .. math:: d^\pi(s) = \sum_{t \ge 0} \gamma^t \Pr(s_t = s)
+        \quad\text{so}\quad d^\pi = (I - \gamma P_\pi^\top)^{-1} \rho_0
+
+    Here :math:`I` is the identity matrix.
 
     Source: Sutton, McAllester, Singh and Mansour (2000), section 1.
 
@@ -249,7 +258,7 @@ def state_visitation(P: "Matrix", pi: ndarray, rho0: ndarray, gamma: float) -> n
         gamma: discount in [0, 1).
 
     Returns:
-        rho [S], in discounted visits.
+        d^pi [S], in discounted visits.
 
     Raises:
         ValueError: on bad input, gamma = 1 included: the sum has no end.
@@ -349,7 +358,7 @@ def sarsa_update(
 def epsilon_greedy(q: ndarray, epsilon: float) -> ndarray:
     r"""Explore with probability epsilon, uniformly over all actions; else take the best, ties sharing.
 
-    .. math:: \pi(a) = \frac{\epsilon}{|A|} + (1 - \epsilon)\, \pi_{greedy}(a)
+    .. math:: \pi(a) = \frac{\epsilon}{|A|} + (1 - \epsilon)\, \pi_{\text{greedy}}(a)
 
     Source: Sutton and Barto (2018), section 2.2; lecture 02.
 
@@ -401,7 +410,7 @@ def epsilon_soft(q: ndarray, epsilon: float) -> ndarray:
 def boltzmann(q: ndarray, temperature: float) -> ndarray:
     r"""Boltzmann exploration: better actions exponentially more often.
 
-    .. math:: \pi(a) = \frac{e^{q(a) / \tau}}{\sum_b e^{q(b) / \tau}}
+    .. math:: \pi(a) = \frac{\exp(Q(a) / T)}{\sum_{a'} \exp(Q(a') / T)}
 
     The largest value is subtracted first: the probabilities stay the same, and no exponential overflows.
 
@@ -409,7 +418,7 @@ def boltzmann(q: ndarray, temperature: float) -> ndarray:
 
     Args:
         q: action values of one state [A] (any leading axes).
-        temperature: tau > 0, in units of reward; to 0 it becomes greedy, to infinity uniform.
+        temperature: T > 0, in units of reward; to 0 it becomes greedy, to infinity uniform.
 
     Returns:
         Probabilities, shaped as q.

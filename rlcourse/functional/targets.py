@@ -86,14 +86,14 @@ def double_q_target(
 ) -> Tensor:
     r"""The target of double DQN: the online network chooses the action, the target network values it.
 
-    .. math:: y = r + \gamma (1 - d)\, Q'\big(s', \arg\max_{a'} Q(s', a')\big)
+    .. math:: y = r + \gamma (1 - d)\, Q_{\theta^-}\big(s', \arg\max_{a'} Q_\theta(s', a')\big)
 
     Source: van Hasselt, Guez and Silver (2016); lecture 05.
 
     Args:
         reward: r [...].
         terminated: d [...].
-        next_q: the target network's Q'(s', .) [..., A].
+        next_q: the target network's Q(s', .) [..., A].
         next_q_online: the online network's Q(s', .) [..., A].
         gamma: discount in [0, 1], a number or a tensor that broadcasts to [...].
 
@@ -135,14 +135,14 @@ def dueling_q(value: Tensor, advantage: Tensor) -> Tensor:
 def huber_loss(td_error: Tensor, delta: float = 1.0) -> Tensor:
     r"""Quadratic for small errors, linear for large ones, so that no single error has more than delta of gradient.
 
-    .. math:: L(x) = \tfrac12 x^2 \;\text{ for } |x| \le \delta,
-        \qquad \delta \big(|x| - \tfrac12 \delta\big) \;\text{ beyond}
+    .. math:: L(\delta) = \tfrac12 \delta^2 \;\text{ for } |\delta| \le \kappa,
+        \qquad \kappa \big(|\delta| - \tfrac12 \kappa\big) \;\text{ beyond}
 
     Source: Huber (1964); Mnih et al. (2015), who clip the error at 1; lecture 05.
 
     Args:
-        td_error: x [...].
-        delta: where it turns linear, > 0.
+        td_error: delta [...].
+        delta: kappa, where it turns linear, > 0.
 
     Returns:
         The loss of each element [...].
@@ -182,10 +182,14 @@ def categorical_projection(
 ) -> Tensor:
     r"""The target distribution of C51: the Bellman update of a value distribution, put back onto the fixed support.
 
-    .. math:: p_i = \sum_{j=0}^{N-1} \big[ 1 - |b_j - i| \big]_0^1 \, p'_j, \qquad
-        b_j = \Big[ \frac{r + \gamma (1 - d) z_j - z_0}{\Delta z} \Big]_0^{N-1}
+    .. math:: p_i = \sum_{j=0}^{N-1} \big[ 1 - |x_j - i| \big]_0^1 \, p'_j, \qquad
+        x_j = \Big[ \frac{r + \gamma (1 - d) z_j - z_0}{\Delta z} \Big]_0^{N-1}
 
-    Each atom z_j moves to the place b_j, counted in atoms and clamped to the ends of the support; its probability is
+    Here :math:`z_j` are the N atoms of the support, :math:`\Delta z` apart, :math:`x_j` is where an atom comes to lie,
+    :math:`p'` and :math:`p` are the probabilities before and after, and :math:`[\cdot]_0^m` clips to 0
+    to m.
+
+    Each atom z_j moves to the place x_j, counted in atoms and clamped to the ends of the support; its probability is
     shared between the two atoms beside it, the nearer one getting more. The sum stays 1, and where nothing is clamped
     the mean becomes r + gamma (1 - d) times the old mean.
 
@@ -230,11 +234,11 @@ def require_same_architecture(target: nn.Module, online: nn.Module, **rest: obje
 def polyak_update(target: nn.Module, online: nn.Module, tau: float) -> None:
     r"""Move a target network a little towards the online one, in place; tau = 1 copies it.
 
-    .. math:: \theta' \leftarrow \tau \theta + (1 - \tau) \theta'
+    .. math:: \theta^- \leftarrow \tau_{\text{copy}} \, \theta + (1 - \tau_{\text{copy}}) \, \theta^-
 
     Buffers (running means, say) move as the parameters do; those of whole numbers (a count) cannot, and are copied.
 
-    Source: Lillicrap et al. (2016), section 3; Polyak and Juditsky (1992) average iterates so; lecture 04.
+    Source: Lillicrap et al. (2016), section 3; an average of past weights that fades exponentially; lecture 04.
 
     Args:
         target: the module that follows.

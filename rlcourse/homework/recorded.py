@@ -6,7 +6,6 @@ The kernel's first such cell calls `watch`. From then on a cell that ends in a m
 
 import ast
 import json
-import re
 import symtable
 import sys
 import traceback
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ORIGINALS = Path(".originals")  # beside a bundle's lectures: as they were handed out, whatever is saved over them
-WIDGET = re.compile(r"\w+\(children=")  # the text that stands for sliders, which need a kernel
+SLIDERS = "Sliders need a kernel: run this cell to move them. The picture above is what they draw."
 
 STAYS = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef  # what they bind is not changed by a later line
 CHANGES = ("append", "extend", "update", "add", "insert", "setdefault")  # methods that change a list, dict or set
@@ -177,7 +176,7 @@ def show_recorded(source: str, why: str) -> None:
     for output in recorded_outputs(source):
         if "text" in output:
             print("".join(output["text"]), end="")
-        elif not WIDGET.match("".join(output["data"].get("text/plain", ""))):
+        elif "".join(output["data"].get("text/plain", "")) != SLIDERS:
             data = {
                 kind: "".join(value) if isinstance(value, list) else value for kind, value in output["data"].items()
             }

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy import ndarray
 
 from rlcourse.contracts.inputs import bad_argument
-from rlcourse.pictures.style import COLOURS, TICKS, axes_for, style
+from rlcourse.pictures.style import COLOURS, LINES, TICKS, axes_for, style
 from rlcourse.records.stats import bootstrap_interval, interquartile_mean
 
 
@@ -19,7 +19,7 @@ def plot_curves(
     ylabel: str = "",
     title: str = "",
 ) -> Axes:
-    """Learning curves: the interquartile mean over the seeds and its 95 % bootstrap interval.
+    """Learning curves: the interquartile mean over the seeds, its 95 % bootstrap interval, and thin, every seed.
 
     Args:
         x: what the curves are drawn over, [C].
@@ -41,11 +41,13 @@ def plot_curves(
     together = len(set(counts.values())) == 1
     with style():
         ax = axes_for(ax, title, (8, 4.5))
-        for (name, curve), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
-            label = name if together else f"{name} ({counts[name]})"
-            ax.plot(x, interquartile_mean(curve), color=colour, label=label, linewidth=2.5)
-            ax.fill_between(x, *bootstrap_interval(curve), color=colour, alpha=0.2, linewidth=0)
+        for n, (name, curve) in enumerate(curves.items()):
+            colour, label = COLOURS[n % len(COLOURS)], name if together else f"{name} ({counts[name]})"
+            ax.plot(x, np.transpose(curve), color=colour, linewidth=0.7, alpha=0.35)
+            ax.fill_between(x, *bootstrap_interval(curve), color=colour, alpha=0.15, linewidth=0)
+            line = LINES[n % len(LINES)]
+            ax.plot(x, interquartile_mean(curve), color=colour, linestyle=line, label=label, linewidth=2.5)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(alpha=0.25)
-        ax.legend(title=next(iter(counts.values())) if together else None, title_fontsize=TICKS)
+        ax.legend(title=next(iter(counts.values())) if together else None, title_fontsize=TICKS, handlelength=2.8)
     return ax

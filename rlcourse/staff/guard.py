@@ -37,7 +37,7 @@ def leaks(problem_set: str, exercise: NotebookNode, root: Path) -> list[str]:
 def lectures(problem_set: str, root: Path) -> list[Path]:
     """The lectures that travel with a problem set: its own and those before it."""
     numbers = [number for key in LECTURES if key <= problem_set for number in LECTURES[key]]
-    return sorted(path for number in numbers for path in (root / "notebooks").glob(f"{number}_*.ipynb"))
+    return sorted(path for number in numbers for path in (root / "notebooks").glob(f"{number}*_*.ipynb"))
 
 
 def secrets(problem_set: str, root: Path) -> list[answers.Answer]:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATES = Path(__file__).with_name("bundle")
 RECORDED = re.compile(r"\.\./results\b/?([\w./-]*)")  # how a lecture names a record, in the course as in a bundle
 STUDENT_TOOLS = ("gymnasium", "jupyterlab")  # of the extra `course`: the rest is for lecturers
-COPIED = ("LICENSE", "constraints.txt")
+COPIED = ("LICENSE", "constraints.txt", "docs/notation.md")
 
 
 class ReleaseError(Exception):
@@ -99,6 +99,7 @@ def _assemble(problem_set: str, folder: Path, solutions: bool, root: Path) -> No
     shutil.copyfile(exercise, folder / exercise.name)
     student_edition(problem_set, folder, root / "rlcourse", solutions)
     for copied in COPIED:
+        (folder / copied).parent.mkdir(exist_ok=True)
         shutil.copyfile(root / copied, folder / copied)
     for template in ("README.md", "Makefile", "upgrade.py", "rehearse.py"):
         text = (TEMPLATES / template).read_text(encoding="utf-8").replace("@name@", name)

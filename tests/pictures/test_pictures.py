@@ -97,7 +97,11 @@ def test_a_curve_is_the_middle_half_of_the_seeds_and_the_legend_counts_them():
     x = np.array([0, 10, 20])
     curve = np.array([[1.0, 0, 0], [2, 0, 0], [3, 0, 0], [100, 0, 8]])
     ax = curves.plot_curves(x, {"a": curve, "b": curve + 1}, ylabel="return")
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [2.5, 0, 0])
+    a, b = (line for line in ax.lines if not line.get_label().startswith("_"))
+    np.testing.assert_allclose(a.get_ydata(), [2.5, 0, 0])
+    assert a.get_linestyle() != b.get_linestyle()  # told apart without colours, too
+    thin = [line.get_ydata().tolist() for line in ax.lines if line.get_color() == a.get_color() and line is not a]
+    assert thin == curve.tolist()
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() >= 0 and band[:, 1].max() <= 100 and np.ptp(band[:, 1]) > 0
     assert ax.get_legend().get_title().get_text() == "4 seeds"

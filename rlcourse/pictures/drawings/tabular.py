@@ -1,0 +1,118 @@
+"""The agent and its world, and what each method looks at to back up a value (lectures 01 and 02)."""
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from rlcourse.pictures.drawings.ink import BLUE, DARK, ORANGE, Point, arrow, box, say, sheet, state
+
+
+def agent_and_world() -> Axes:
+    """The loop of reinforcement learning: the agent acts, the world answers with a reward and the next state."""
+    ax = sheet(11, 4.6)
+    box(ax, (5.5, 3.7), "agent\npolicy $\\pi(a \\mid s)$", 4, 1.5, BLUE)
+    box(ax, (5.5, 0.9), "world\n$P(s' \\mid s, a)$,  $R(s, a)$", 4, 1.5, ORANGE)
+    for x, down, text, side in ((8.8, True, "action $a$", 0.25), (2.2, False, "reward $r$, state $s'$", -0.25)):
+        inner = 7.5 if down else 3.5
+        start, end = (inner, 3.7), (inner, 0.9)
+        if not down:
+            start, end = end, start
+        ax.plot([start[0], x, x], [start[1], start[1], end[1]], color=DARK, linewidth=2, zorder=1)
+        arrow(ax, (x, end[1]), end)
+        say(ax, (x + side, 2.3), text, align="left" if down else "right")
+    return ax
+
+
+def backups() -> Axes:
+    """A strip of backup diagrams: open circles are states, filled dots actions, an arc means a maximum."""
+    ax = sheet(26, 7.4)
+    names = ("value iteration", "Q-iteration", "Monte Carlo", "TD(0)", "SARSA", "expected SARSA", "Q-learning")
+    for column, name in enumerate(names):
+        x = 2.0 + 3.7 * column
+        say(ax, (x, 7.0), name, 14)
+        _BACKUPS[name](ax, x)
+    return ax
+
+
+def _down(ax: Axes, start: Point, end: Point) -> None:
+    ax.plot(*zip(start, end, strict=True), color=DARK, linewidth=2, zorder=1)
+
+
+def _dot(ax: Axes, at: Point) -> None:
+    state(ax, at, radius=0.16, filled=True)
+
+
+def _arc(ax: Axes, at: Point) -> None:
+    """The maximum over what hangs below a point."""
+    ax.plot([at[0] - 0.42, at[0], at[0] + 0.42], [at[1] - 0.78, at[1] - 0.9, at[1] - 0.78], color=ORANGE, linewidth=3)
+
+
+def _fan(ax: Axes, top: Point, to_states: bool, spread: float = 1.15, branches: int = 3) -> list[Point]:
+    """Branches down to states or to actions; where they end."""
+    steps = [spread * (2 * n / (branches - 1) - 1) for n in range(branches)]
+    ends = [(top[0] + step, top[1] - 1.7) for step in steps]
+    for end in ends:
+        _down(ax, top, end)
+        state(ax, end, radius=0.24) if to_states else _dot(ax, end)
+    return ends
+
+
+def _value_iteration(ax: Axes, x: float) -> None:
+    _arc(ax, (x, 6))
+    for end in _fan(ax, (x, 6), to_states=False):
+        _fan(ax, end, to_states=True, spread=0.3, branches=2)
+    state(ax, (x, 6), "$s$")
+
+
+def _q_iteration(ax: Axes, x: float) -> None:
+    for end in _fan(ax, (x, 6), to_states=True):
+        _arc(ax, (end[0], end[1] - 0.15))
+        _fan(ax, end, to_states=False, spread=0.3, branches=2)
+        state(ax, end, radius=0.3)
+    state(ax, (x, 6), radius=0.24, filled=True)
+    say(ax, (x + 0.55, 6.05), "$s, a$", align="left")
+
+
+def _chain(ax: Axes, x: float, top: float, *kinds: str) -> float:
+    """States and actions one below the other, as they happened; the height of the last."""
+    for n, kind in enumerate(kinds):
+        y = top - 1.1 * n
+        if n + 1 < len(kinds):
+            _down(ax, (x, y), (x, y - 1.1))
+        state(ax, (x, y), radius=0.3) if kind == "s" else _dot(ax, (x, y))
+    return top - 1.1 * (len(kinds) - 1)
+
+
+def _monte_carlo(ax: Axes, x: float) -> None:
+    bottom = _chain(ax, x, 6, "s", "a", "s", "a", "s")
+    say(ax, (x, bottom - 0.6), "$\\vdots$", 16)
+    ax.add_patch(Rectangle((x - 0.25, 0.1), 0.5, 0.5, color=DARK))  # the end of the episode
+
+
+def _td(ax: Axes, x: float) -> None:
+    _chain(ax, x, 6, "s", "a", "s")
+
+
+def _sarsa(ax: Axes, x: float) -> None:
+    _chain(ax, x, 6, "a", "s", "a")
+
+
+def _expected_sarsa(ax: Axes, x: float) -> None:
+    bottom = _chain(ax, x, 6, "a", "s")
+    _fan(ax, (x, bottom), to_states=False)
+    state(ax, (x, bottom), radius=0.3)
+
+
+def _q_learning(ax: Axes, x: float) -> None:
+    _expected_sarsa(ax, x)
+    _arc(ax, (x, 4.7))
+
+
+_BACKUPS = {
+    "value iteration": _value_iteration,
+    "Q-iteration": _q_iteration,
+    "Monte Carlo": _monte_carlo,
+    "TD(0)": _td,
+    "SARSA": _sarsa,
+    "expected SARSA": _expected_sarsa,
+    "Q-learning": _q_learning,
+}
