@@ -42,6 +42,17 @@ def test_the_screen_belongs_to_the_subject(path):
             assert "algorithm" in tags or (folded and "hide-input" in tags), cell["id"]
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("solutions/*/*.ipynb")), ids=lambda path: path.stem)
+def test_the_stored_checks_of_a_solution_have_all_passed(path):
+    verdicts = {}
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["id"].startswith("test-"):
+            said = "".join("".join(output.get("text", "")) for output in cell["outputs"])
+            verdicts[cell["id"]] = re.findall(r"correct|not attempted|(?:not )?passed(?=$|: all)", said, re.MULTILINE)
+    wrong = {name: said for name, said in verdicts.items() if not said or not set(said) <= {"correct", "passed"}}
+    assert set(wrong) <= {"test-silent-bug"}  # its cell says nothing: the answer is the grader's
+
+
 def write(path: Path, *cells: str | nbformat.NotebookNode) -> Path:
     cells = [new_code_cell(cell, id=f"code-{n}") if isinstance(cell, str) else cell for n, cell in enumerate(cells)]
     path.write_text(notebooks.text_of(new_notebook(cells=cells)), encoding="utf-8")

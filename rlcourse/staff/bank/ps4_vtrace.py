@@ -38,13 +38,16 @@ def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_ba
 
 
 @VTRACE.mistake(
-    "never-clipped", "Ratios are clipped from above, rho at rho-bar and c at c-bar: their products explode."
+    "never-clipped",
+    "Ratios are clipped from above, at rho-bar in the error, at c-bar in the trace: their products explode.",
 )
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     return _corrected(rewards, values, next_values * ~terminated, terminated | truncated, ratios, ratios, gamma)
 
 
-@VTRACE.mistake("advantage-without-rho", "The advantage is weighted by rho_t as well: the action came from mu.")
+@VTRACE.mistake(
+    "advantage-without-rho", "The advantage is weighted by the clipped ratio as well: the action came from mu."
+)
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     ends, clipped = terminated | truncated, _clipped(ratios, rho_bar, c_bar)
     return _corrected(rewards, values, next_values * ~terminated, ends, *clipped, gamma, weight=1.0)
@@ -119,19 +122,19 @@ def _trace(rewards, values, next_values, terminated, truncated, ratios, gamma, r
     return _corrected(rewards, values, next_values * ~terminated, stops, rho, c, gamma, **changes)
 
 
-@VTRACE.mistake("no-c-in-the-trace", "c_t stands before what is carried back: multiply by it.")
+@VTRACE.mistake("no-c-in-the-trace", "The ratio clipped at c-bar stands before what is carried back: multiply by it.")
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     given = rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar
     return _trace(*given, c=torch.ones_like(ratios))
 
 
-@VTRACE.mistake("rho-in-the-trace", "What is carried back is weighted by c_t, clipped at c-bar, not by rho_t.")
+@VTRACE.mistake("rho-in-the-trace", "What is carried back is weighted by the ratio clipped at c-bar, not at rho-bar.")
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     given = rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar
     return _trace(*given, c=ratios.clamp(max=rho_bar))
 
 
-@VTRACE.mistake("no-gamma-in-the-trace", "What is carried back is discounted as well: gamma c_t.")
+@VTRACE.mistake("no-gamma-in-the-trace", "What is carried back is discounted as well: gamma times the clipped ratio.")
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     given = rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar
     return _trace(*given, decay=ratios.clamp(max=c_bar))
@@ -159,7 +162,10 @@ def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_ba
     return _trace(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar)[::-1]
 
 
-@VTRACE.mistake("difference-as-advantage", "A is rho (r + gamma v_{t+1} - V), one step to the next v: not v - V.")
+@VTRACE.mistake(
+    "difference-as-advantage",
+    "A is the clipped ratio times (r + gamma v_{t+1} - V), one step to the next v: not v - V.",
+)
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     vs, _ = _trace(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar)
     return vs, vs - values
@@ -181,7 +187,7 @@ def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_ba
     return _trace(*given, ahead=lambda following: without)
 
 
-@VTRACE.mistake("rho-on-the-reward-alone", "rho weighs the whole error, V(s) included: rho (r + gamma V(s') - V(s)).")
+@VTRACE.mistake("rho-on-the-reward-alone", "The clipped ratio weighs the whole error, r + gamma V(s') - V(s).")
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     rho, V = ratios.clamp(max=rho_bar), next_values * ~terminated
     given = rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar
@@ -189,7 +195,9 @@ def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_ba
     return vs, A + rho * values - values
 
 
-@VTRACE.mistake("error-without-rho", "delta is weighted by rho_t: the action came from the other policy.")
+@VTRACE.mistake(
+    "error-without-rho", "delta is weighted by the ratio, clipped at rho-bar: the action came from the other policy."
+)
 def _(rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar=1.0, c_bar=1.0):
     V = next_values * ~terminated
     given = rewards, values, next_values, terminated, truncated, ratios, gamma, rho_bar, c_bar
