@@ -13,7 +13,13 @@ from matplotlib.figure import Figure
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 LINES = ["-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (8, 2)), (0, (1, 2.5))]  # beside the colours
 DARK, LIGHT, ORANGE = "#33333b", "#f4f4ef", "#D55E00"
-SPECIAL = {"#": (DARK, ""), "G": ("#009E73", "G"), "X": ("#B2403A", "X"), "C": ("#8A5A44", "")}  # cells without a value
+SPECIAL = {
+    "#": (DARK, ""),
+    "G": ("#009E73", "G"),
+    "g": ("#4FB89A", "g"),
+    "X": ("#B2403A", "X"),
+    "C": ("#8A5A44", ""),
+}  # cells without a value
 TICKS = 13
 
 

@@ -168,15 +168,19 @@ def value_iteration_explorer(text: str = MAP, *, value_backup: Backup = tabular.
 def value_iteration_picture(
     text: str = MAP, sweeps: Sequence[int] = (1, 3, 7, 40), gamma: float = 0.9, slip: float = 0.2
 ) -> Figure:
-    """What the explorer shows after so many sweeps, side by side: the values spread from the goal."""
+    """What the explorer shows after so many sweeps, two beside each other: the values spread from the goal."""
     mdp = grid_world(text, slip)
     V = [np.zeros(mdp.n_states)]
     for _ in range(max(sweeps)):
         V.append(tabular.value_backup(mdp.P, mdp.R, V[-1], gamma))
     rows, columns = len(mdp.grid), len(mdp.grid[0])
     with style():
-        figure, axes = plt.subplots(1, len(sweeps), figsize=(3.4 * len(sweeps), 3.4 * rows / columns + 0.7))
-    for ax, k in zip(np.atleast_1d(axes), sweeps, strict=True):
+        n = 2 if len(sweeps) > 1 else 1  # two beside each other: numbers are to be read at half a page
+        below = -(-len(sweeps) // n)
+        figure, axes = plt.subplots(below, n, figsize=(5.2 * n, (5.2 * rows / columns + 0.6) * below), squeeze=False)
+    for ax in axes.flat[len(sweeps) :]:
+        ax.axis("off")
+    for ax, k in zip(axes.flat, sweeps, strict=False):
         pi = tabular.greedy_policy(best_actions(mdp, V[k], gamma).astype(float))
         plot_values(mdp, V[k], pi, ax, f"{k} sweep{'s' if k != 1 else ''}", vmin=0, vmax=1)
     return figure

@@ -20,15 +20,15 @@ def grid_world(
 ) -> MDP:
     """A grid world from a map.
 
-    `#` is a wall, `S` a first cell (where there is none, every free cell is one), `G` a goal and `X` a pit, which end
-    the episode, `C` a cliff, from which one goes back to the first `S`; any other character is floor. Moving into a
+    `#` is a wall, `S` a first cell (where there is none, every free cell is one); `G` a goal, `g` a smaller one and `X` a
+    pit end the episode; `C` is a cliff, from which one goes back to the first `S`; anything else is floor. Moving into a
     wall or off the map leaves one in place.
 
     Args:
         text: the map, a line a row.
         slip: probability of moving at a right angle to the action, half to each side.
         step_reward: reward of entering a cell that `rewards` does not name.
-        rewards: reward of entering a cell, by its character; default G 1, X -1.
+        rewards: reward of entering a cell, by its character; default G 1, g 0.2, X -1.
         name: what pictures call it.
     """
     grid = tuple(line.strip() for line in text.strip().splitlines())
@@ -36,12 +36,12 @@ def grid_world(
         raise bad_argument("text", f"lines of lengths {[len(line) for line in grid]}", "a rectangular map")
     if not 0 <= slip <= 1:
         raise bad_argument("slip", f"{slip}", "a probability in [0, 1]")
-    rewards = {"G": 1.0, "X": -1.0} if rewards is None else rewards
+    rewards = {"G": 1.0, "g": 0.2, "X": -1.0} if rewards is None else rewards
     rows, columns = len(grid), len(grid[0])
     cells = "".join(grid)
     starts = np.array([cell == "S" for cell in cells])
     if not starts.any():
-        starts = np.array([cell not in "#GXC" for cell in cells])
+        starts = np.array([cell not in "#GgXC" for cell in cells])
     if not starts.any():
         raise bad_argument("text", "a map without a free cell", "an S or some floor")
 
@@ -49,7 +49,7 @@ def grid_world(
     triples = []
     for s, cell in enumerate(cells):
         for a in range(4):
-            if cell in "#GX":
+            if cell in "#GgX":
                 triples.append((s * 4 + a, s, 1.0, 0.0))
                 continue
             for turn, probability in ((0, 1 - slip), (1, slip / 2), (-1, slip / 2)):

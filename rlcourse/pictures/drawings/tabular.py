@@ -22,6 +22,26 @@ def agent_and_world() -> Axes:
     return ax
 
 
+def policy_iteration() -> Axes:
+    """Evaluation pulls the values to those of the policy, improvement pulls the policy to the greedy one; both meet."""
+    ax = sheet(13.5, 5)
+    ax.plot([1.2, 11.5], [4.4, 2.5], color=BLUE, linewidth=3)
+    ax.plot([1.2, 11.5], [0.6, 2.5], color=ORANGE, linewidth=3)
+    say(ax, (1.1, 4.8), "values are those of the policy: $V = V^\\pi$", 13, BLUE, "left")
+    say(ax, (1.1, 0.2), "the policy is greedy on the values", 13, ORANGE, "left")
+    point = 1.8, 1.6
+    for n in range(5):
+        up = n % 2 == 0
+        slope = 1.9 / 10.3
+        x = point[0] + (11.5 - point[0]) * 0.33
+        y = 4.4 - slope * (x - 1.2) if up else 0.6 + slope * (x - 1.2)
+        arrow(ax, point, (x, y), ("evaluate" if up else "improve") if n < 2 else "", beside=(0.75, 0), gap=0.02)
+        point = x, y
+    state(ax, (11.5, 2.5), radius=0.2, filled=True)
+    say(ax, (11.85, 2.5), "$V^*$, $\\pi^*$", 15, align="left")
+    return ax
+
+
 def backups() -> Axes:
     """A strip of backup diagrams: open circles are states, filled dots actions, an arc means a maximum."""
     ax = sheet(26, 7.4)
