@@ -414,7 +414,7 @@ def boltzmann(q: ndarray, temperature: float) -> ndarray:
 
     The largest value is subtracted first: the probabilities stay the same, and no exponential overflows.
 
-    Source: Sutton and Barto (2018), section 2.8; lecture 02.
+    Source: Luce (1959); Sutton and Barto, 1st edition (1998), section 2.3; lecture 02.
 
     Args:
         q: action values of one state [A] (any leading axes).

@@ -43,7 +43,7 @@ def plot_curves(
         ax = axes_for(ax, title, (8, 4.5))
         for n, (name, curve) in enumerate(curves.items()):
             colour, label = COLOURS[n % len(COLOURS)], name if together else f"{name} ({counts[name]})"
-            ax.plot(x, np.transpose(curve), color=colour, linewidth=0.7, alpha=0.35)
+            ax.plot(x, np.transpose(curve), color=colour, linewidth=0.7, alpha=min(0.35, 5 / len(curve)))
             ax.fill_between(x, *bootstrap_interval(curve), color=colour, alpha=0.15, linewidth=0)
             line = LINES[n % len(LINES)]
             ax.plot(x, interquartile_mean(curve), color=colour, linestyle=line, label=label, linewidth=2.5)

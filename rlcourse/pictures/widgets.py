@@ -219,23 +219,24 @@ def exploration_explorer(
     epsilon_greedy: Explore = tabular.epsilon_greedy,
     boltzmann: Explore = tabular.boltzmann,
 ) -> widgets.VBox:
-    """Sliders for epsilon, the temperature and the action values; below them exploration_picture.
+    """Sliders for epsilon, the temperature, the unit of reward and the action values; below them exploration_picture.
 
     Args:
         q: the action values to start from.
         epsilon_greedy, boltzmann: the two rules, so that one's own can drive the widget.
     """
 
-    def draw(epsilon: float, temperature: float, **q: float) -> Figure:
+    def draw(epsilon: float, temperature: float, scale: float, **q: float) -> Figure:
         rules = {"epsilon_greedy": epsilon_greedy, "boltzmann": boltzmann}
-        return exploration_picture(list(q.values()), epsilon, temperature, **rules)
+        return exploration_picture([scale * value for value in q.values()], epsilon, temperature, **rules)
 
     slider = partial(widgets.FloatSlider, continuous_update=False)
     epsilon = slider(value=0.2, min=0, max=1, step=0.01, description="epsilon")
     scale = {"min": -2, "max": 2, "step": 0.05, "readout_format": ".2f"}  # powers of ten, so 0.01 to 100
     temperature = widgets.FloatLogSlider(value=0.5, description="temperature", continuous_update=False, **scale)
     values = {f"q{a}": slider(value=v, min=-2, max=2, step=0.05, description=f"q({a})") for a, v in enumerate(q)}
-    return explorer(draw, {"epsilon": epsilon, "temperature": temperature}, values)
+    unit = slider(value=1, min=1, max=10, step=1, description="scale")  # rewards in another unit
+    return explorer(draw, {"epsilon": epsilon, "temperature": temperature, "scale": unit}, values)
 
 
 def explorer(draw: Callable[..., Figure], *columns: dict[str, widgets.ValueWidget], width: int = 880) -> widgets.VBox:

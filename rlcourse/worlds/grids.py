@@ -20,9 +20,9 @@ def grid_world(
 ) -> MDP:
     """A grid world from a map.
 
-    `#` is a wall, `S` a first cell (where there is none, every free cell is one); `G` a goal, `g` a smaller one and `X` a
-    pit end the episode; `C` is a cliff, from which one goes back to the first `S`; anything else is floor. Moving into a
-    wall or off the map leaves one in place.
+    `#` is a wall, `S` a first cell (where there is none, every free cell is one). `G` a goal, `g` a smaller one and `X`
+    a pit end the episode; from `C`, a cliff, one goes back to the first `S`; anything else is floor. Moving into a wall
+    or off the map leaves one in place.
 
     Args:
         text: the map, a line a row.

@@ -53,6 +53,21 @@ def backups() -> Axes:
     return ax
 
 
+def casino() -> Axes:
+    """A hall whose doors lead out, for nothing, or into a room of slot machines that lose a little on average."""
+    ax = sheet(17, 4.6)
+    state(ax, (2, 2.3), "hall", 0.8)
+    state(ax, (8, 3.6), "room", 0.8, ORANGE)
+    state(ax, (8, 0.9), "out", 0.8)
+    arrow(ax, (2, 2.3), (8, 3.6), "five actions, 0", gap=0.85, beside=(-0.3, 0.4))
+    arrow(ax, (2, 2.3), (8, 0.9), "five actions, 0", gap=0.85, beside=(-0.3, -0.45))
+    for n in range(5):
+        arrow(ax, (8, 3.6), (12.4, 4.2 - 0.35 * n), colour=ORANGE)
+    say(ax, (12.7, 3.5), "ten machines, each pays\n+0.9 or $-$1.1 with equal odds:\n$-$0.1 on average", align="left")
+    state(ax, (8, 3.6), "room", 0.8, ORANGE)
+    return ax
+
+
 def _down(ax: Axes, start: Point, end: Point) -> None:
     ax.plot(*zip(start, end, strict=True), color=DARK, linewidth=2, zorder=1)
 
