@@ -168,7 +168,7 @@ def test_exploration_explorer_redraws():
 
     explorer = widgets.exploration_explorer((0.5, 1), epsilon_greedy=mine)
     controls, problem, picture = explorer.children
-    (epsilon, temperature), values = (box.children for box in controls.children)
+    (epsilon, temperature, scale), values = (box.children for box in controls.children)
     first = picture.value
     assert size(first)[0] > 500
     epsilon.value = 0.5
@@ -176,7 +176,10 @@ def test_exploration_explorer_redraws():
     assert calls == [([0.5, 1], 0.2), ([0.5, 1], 0.5), ([-1, 1], 0.5)]
     second = picture.value
     temperature.value = 10
-    assert len({first, second, picture.value}) == 3
+    third = picture.value
+    scale.value = 10
+    assert calls[-1] == ([-10, 10], 0.5)
+    assert len({first, second, third, picture.value}) == 4
     assert problem.value == ""
 
 
