@@ -113,9 +113,10 @@ RUNS = (
     | run("impala_cartpole_3e-3/vtrace", 1, "impala", IMPALA, "learning_rate=3e-3")
 )
 
-# Rainbow, and Rainbow without each of its six tricks
+# Rainbow, Rainbow without each of its six tricks, and without all of them, which is DQN
 WITHOUT = {
     "all": "",
+    "dqn": f"double=False dueling=False prioritized=False n_step=1 {EXPECTED}",
     "without_double": "double=False",
     "without_dueling": "dueling=False",
     "without_priorities": "prioritized=False",
@@ -126,18 +127,20 @@ WITHOUT = {
 RAINBOWS = {
     "minatar": (
         9,
+        5,
         BREAKOUT,
         "batch_size=32 learning_rate=5e-4 steps_per_update=4 steps_per_copy=1000 capacity=100000 support=(0,20)",
     ),
     "cartpole": (
-        3,
+        6,
+        10,
         f"{CARTPOLE} --steps 20000 --evaluations 10",
         "hidden=(64,64) steps_per_update=2 tau=0.01 capacity=20000 support=(0,100)",
     ),
 }
-for world, (minutes, options, settings) in RAINBOWS.items():
+for world, (minutes, seeds, options, settings) in RAINBOWS.items():
     for variant, change in WITHOUT.items():
-        RUNS |= run(f"rainbow_{world}/{variant}", minutes, "rainbow", options, f"{settings} {change}", seeds=5)
+        RUNS |= run(f"rainbow_{world}/{variant}", minutes, "rainbow", options, f"{settings} {change}", seeds)
 
 ABLATION = ("both", "no_replay", "no_target_network", "neither", "squared_both", "squared_no_target_network")
 BELIEFS = ("dqn", "double_dqn")
