@@ -30,8 +30,10 @@ QUOTED = {  # by the README, in this order; and what the record's name does not 
     "impala_cartpole/vtrace": "actors 10 updates behind, V-trace",
     "dqn_lunarlander": "DQN: double, dueling, prioritised, 3 steps, soft targets, annealed, Huber loss with delta 10",
     "dqn_minatar": "the settings of the MinAtar paper",
+    "rainbow_minatar/dqn": "none of the six tricks",
     "rainbow_minatar/all": "all six tricks",
     **{f"rainbow_minatar/without_{trick}": "" for trick in LACKS},
+    "rainbow_cartpole/dqn": "none of the six tricks",
     "rainbow_cartpole/all": "all six tricks",
     "rainbow_cartpole/without_distributions": "",
 }
