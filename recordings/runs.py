@@ -102,6 +102,7 @@ RUNS = (
         "exploration=1.0",
         seeds=5,
     )
+    | run("cem_cartpole", 2, "cem", f"{CARTPOLE} --steps 75000")
     | run("reinforce_cartpole", 2, "reinforce", f"{CARTPOLE} --steps 75000")
     | run("a2c_cartpole", 1, "a2c", f"{CARTPOLE} --steps 200000 --evaluations 10")
     | run("a2c_inverted_pendulum", 4, "a2c", PENDULUM, "entropy_coef=0 max_grad_norm=None")

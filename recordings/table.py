@@ -20,6 +20,7 @@ LACKS = ("double", "dueling", "priorities", "n_step", "distributions", "noise")
 QUOTED = {  # by the README, in this order; and what the record's name does not say
     "dqn_cartpole": "DQN: double, prioritised, 3 steps, soft targets, annealed",
     "sb3_dqn_cartpole": "Stable-Baselines3's DQN",
+    "cem_cartpole": "cross-entropy method, a linear policy",
     "reinforce_cartpole": "V(s) as baseline",
     "a2c_cartpole": "generalised advantages, 8 environments",
     "a3c_cartpole/workers_2": "2 workers, one seed after another",
