@@ -143,10 +143,13 @@ for world, (minutes, seeds, options, settings) in RAINBOWS.items():
     for variant, change in WITHOUT.items():
         RUNS |= run(f"rainbow_{world}/{variant}", minutes, "rainbow", options, f"{settings} {change}", seeds)
 
-ABLATION = ("both", "no_replay", "no_target_network", "neither", "squared_both", "squared_no_target_network")
+ABLATION = (
+    *("reference", "unrefined", "both", "no_replay", "batch_of_one", "small_buffer", "no_target_network", "neither"),
+    *("soft", "annealed", "squared_both", "squared_no_target_network"),
+)
 BELIEFS = ("dqn", "double_dqn")
 RECORDINGS = RUNS | {
-    "dqn_ablation": Recording(8, "python recordings/dqn_ablation.py", 10, ABLATION),
+    "dqn_ablation": Recording(20, "python recordings/dqn_ablation.py", 10, ABLATION),
     "overestimation_cartpole": Recording(3, "python recordings/overestimation.py cartpole", 10, BELIEFS),
     "overestimation_lunarlander": Recording(8, "python recordings/overestimation.py lunarlander", 10, BELIEFS),
     "gradient_variance": Recording(2, "python recordings/gradient_variance.py", 10),

@@ -64,7 +64,7 @@ def test_a_row_says_what_stands_in_the_csvs(tmp_path):
 
 def test_what_is_missing_is_counted_and_dropped_by_name(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(runs, "RESULTS", tmp_path)
-    assert runs.missing("a2c_cartpole") == 10 and runs.missing("dqn_ablation") == 60
+    assert runs.missing("a2c_cartpole") == 10 and runs.missing("dqn_ablation") == 120
     record = Record.open(tmp_path / "a2c_cartpole", {"agent": "a2c"})
     for seed in range(10):
         record.write(seed, {"step": [1], "return": [1]}, command="")

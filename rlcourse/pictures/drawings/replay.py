@@ -136,12 +136,12 @@ def three_rates() -> Axes:
     ax = sheet(26, 10.0)
     rows = {"online Q-learning": (24, 24, 24), "DQN": (24, 24, 3), "fitted Q-iteration": (0, 24, 3)}
     for row, (name, rates) in enumerate(rows.items()):
-        say(ax, (5.9, 8.5 - 3.1 * row), name, 14, align="right")
+        say(ax, (5.9, 8.5 - 3.1 * row), name, 16, align="right")
         for line, (what, times, colour) in enumerate(
             zip(("collect", "update", "copy"), rates, (GREEN, BLUE, ORANGE), strict=True)
         ):
             y = 9.35 - 3.1 * row - 0.85 * line
-            say(ax, (6.4, y), what, 12, colour, "left")
+            say(ax, (6.4, y), what, 15, colour, "left")
             if not times:  # everything before the first update
                 ax.add_patch(Rectangle((9, y - 0.3), 5.0, 0.6, facecolor=colour))
                 say(ax, (11.5, y), "all of it, once", 11, PAPER)
