@@ -171,6 +171,8 @@ def show_recorded(source: str, why: str) -> None:
     """In place of what a cell has put out so far: a line that says what is missing, and the recorded outputs."""
     from IPython.display import clear_output, display  # only where a kernel runs
 
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")  # half-drawn figures, which the next cell would show
     clear_output()
     print(why)
     for output in recorded_outputs(source):

@@ -57,7 +57,8 @@ def make_course(root: Path) -> Path:
     """The library and the set-up files of this course, with the small problem set."""
     left_out = shutil.ignore_patterns("__pycache__", "staff", CHECK_DATA.name)
     shutil.copytree(ROOT / "rlcourse", root / "rlcourse", ignore=left_out)
-    for name in ("LICENSE", "constraints.txt", "pyproject.toml", "nbgrader_config.py"):
+    (root / "docs").mkdir()
+    for name in ("LICENSE", "constraints.txt", "pyproject.toml", "nbgrader_config.py", "docs/notation.md"):
         shutil.copy(ROOT / name, root / name)
     write(root / MASTER, cells())
     return root

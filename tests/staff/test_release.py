@@ -46,6 +46,7 @@ def test_a_bundle_is_a_list_of_files(bundle, made_course):
         f"rlcourse/homework/check_data/ps1{kind}.json" for kind in edition.CHECK_DATA
     }
     beside = {"README.md", "Makefile", "LICENSE", "constraints.txt", "pyproject.toml", "rehearse.py", "upgrade.py"}
+    beside |= {"docs/notation.md"}
     lectures = {f"lectures/{folder}01_q_iteration.ipynb" for folder in ("", ".originals/")}
     assert set(files(bundle)) == library | beside | lectures | {NOTEBOOK, "manifest.json"}
     assert (bundle / NOTEBOOK).read_bytes() == (made_course / EXERCISE).read_bytes()
