@@ -105,6 +105,7 @@ RUNS = (
     | run("cem_cartpole", 2, "cem", f"{CARTPOLE} --steps 75000")
     | run("reinforce_cartpole", 2, "reinforce", f"{CARTPOLE} --steps 75000")
     | run("a2c_cartpole", 1, "a2c", f"{CARTPOLE} --steps 200000 --evaluations 10")
+    | run("a2c_cartpole_short", 1, "a2c", f"{CARTPOLE} --steps 75000", "gamma=0.98 learning_rate=5e-3")
     | run("a2c_inverted_pendulum", 4, "a2c", PENDULUM, "entropy_coef=0 max_grad_norm=None")
     | run("impala_cartpole/on_policy", 1, "impala", IMPALA, "learning_rate=2e-3 lag=0")
     | run("impala_cartpole/uncorrected", 1, "impala", IMPALA, "learning_rate=2e-3 corrected=False")
