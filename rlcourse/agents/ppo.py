@@ -16,7 +16,7 @@ from rlcourse.functional import distributions, policy_losses, returns
 from rlcourse.parts.adam import Adam
 from rlcourse.parts.agent import Agent, in_tensors, never_called, same_shape
 from rlcourse.parts.policies import Categorical, Critic, Gaussian, Policy, kl_between
-from rlcourse.parts.rollouts import Rollout, Rollouts, look_back, normalised
+from rlcourse.parts.rollouts import Rollout, Rollouts, as_it_was, look_back, normalised
 from rlcourse.worlds.envs import EnvMaker, Step
 
 
@@ -98,15 +98,13 @@ class PPO(Agent):
             self.learn(rollout)
 
     def learn(self, rollout: Rollout) -> None:
-        """One update: advantages, targets and the old policy are taken once, before the first epoch."""
+        """One update. The old policy, advantages and targets are taken once, before the first epoch."""
         config, K = self.config, len(self.seeds)
-        with torch.no_grad():
-            values, next_values, old = self.critic(rollout.obs), self.critic(rollout.next_obs), self.policy(rollout.obs)
-        ends = rollout.terminated, rollout.truncated
-        advantages = self.gae(rollout.rewards, values, next_values, *ends, config.gamma, config.lam)
-        same_shape(values=values, gae=advantages)
-        rollout.old = torch.cat(old.parts(), -1)
-        rollout.log_prob, rollout.target = old.log_prob(rollout.action), advantages + values
+        rollout = as_it_was(self.policy, self.critic, rollout)
+        values, ends = (rollout.values, rollout.next_values), (rollout.terminated, rollout.truncated)
+        advantages = self.gae(rollout.rewards, *values, *ends, config.gamma, config.lam)
+        same_shape(values=rollout.values, gae=advantages)
+        rollout.target = advantages + rollout.values
         rollout.advantage = normalised(advantages, K) if config.normalise == "batch" else advantages
         for batch in rollout.minibatches(config.minibatches, self.shuffling, config.epochs):
             pi, value_error = self.policy(batch.obs), (batch.target - self.critic(batch.obs)) ** 2

@@ -14,6 +14,8 @@ from rlcourse.contracts.inputs import bad_argument
 from rlcourse.parts.seeds import Stream
 from rlcourse.worlds.envs import Step
 
+AFTERWARDS = "next_obs", "next_values", "terminated", "truncated"
+
 
 class Rollout(SimpleNamespace):
     """Tensors [T, N, ...] of T steps of N environments, seed 0's first: obs, action, rewards, next_obs, terminated,
@@ -22,14 +24,14 @@ class Rollout(SimpleNamespace):
     def minibatches(self, parts: int, chance: Stream, epochs: int = 1, **more: Tensor) -> Iterator["Rollout"]:
         """Every step once an epoch, in so many parts, each seed's in an order of its own: tensors [K * M, ...].
 
-        What came after a step, next_obs and its flags, stays behind: returns have been made of it before.
+        What came after a step, such as next_obs, stays behind: returns have been made of it before.
         """
         K, N = len(chance), self.rewards.shape[1]
         seeds = torch.arange(K).unsqueeze(1)
         by_seed = {
             name: x.unflatten(1, (K, N // K)).transpose(0, 1).flatten(1, 2)
             for name, x in {**vars(self), **more}.items()
-            if name not in ("next_obs", "terminated", "truncated")
+            if name not in AFTERWARDS
         }
         for _ in range(epochs):
             for rows in torch.from_numpy(chance.orders(self.rewards.numel() // K)).chunk(parts, dim=1):
@@ -50,6 +52,16 @@ def normalised(advantages: Tensor, n_seeds: int) -> Tensor:
 
 
 @torch.no_grad()
+def as_it_was(policy: nn.Module, critic: nn.Module, rollout: Rollout) -> Rollout:
+    """The rollout with what both networks say of it before they change: values, next_values, log_prob of its actions,
+    and `old`, the parts of the policy side by side along the last axis."""
+    pi = policy(rollout.obs)
+    values, next_values, log_prob = critic(rollout.obs), critic(rollout.next_obs), pi.log_prob(rollout.action)
+    old = torch.cat(pi.parts(), dim=-1)
+    return Rollout(**vars(rollout), values=values, next_values=next_values, log_prob=log_prob, old=old)
+
+
+@torch.no_grad()
 def look_back(
     policy: nn.Module, critic: nn.Module, rollout: Rollout, eps: float = 0.2, **more: Tensor
 ) -> dict[str, Tensor]:
@@ -57,7 +69,7 @@ def look_back(
 
     kl is (rho - 1) - log rho, whose mean estimates KL(old, new) and is never below 0, as that of -log rho may be
     (Schulman, 2020). clip_fraction is the share of ratios further than eps from 1, value_error the squared distance of
-    values from their targets. `more` is reported beside them.
+    values from their targets. `more` stands beside them, or in their place.
     """
     pi = policy(rollout.obs)
     log_ratio = pi.log_prob(rollout.action) - rollout.log_prob

@@ -106,6 +106,15 @@ ROWS = {
         called={"optimal_baseline": {"baseline": "optimal"}, "entropy": {"entropy_coef": 0.1}},
         uncalled={"optimal_baseline": {}, "entropy": {"entropy_coef": 0.0}},
     ),
+    "trpo": Row(
+        "TRPO",
+        ON_POLICY | {"rollout_length": 20, "critic_steps": 3},
+        value=critic,
+        learns=SLOW_POLICY,
+        whole="gae",
+        uncalled={"gaussian_kl": {}},
+        alone=True,
+    ),
     "cem": Row(
         "CEM",
         {"total_steps": 400, "population": 8, "fraction": 0.25, "n_envs": 2},
