@@ -144,6 +144,27 @@ for world, (minutes, seeds, options, settings) in RAINBOWS.items():
     for variant, change in WITHOUT.items():
         RUNS |= run(f"rainbow_{world}/{variant}", minutes, "rainbow", options, f"{settings} {change}", seeds)
 
+# PPO's little choices: each one taken back, or as others have it
+CHOICES = {
+    "reference": "",
+    "one_epoch": "epochs=1",
+    "four_epochs": "epochs=4",
+    "minibatches": "minibatches=4",
+    "no_clip": "eps=1e6",
+    "eps_01": "eps=0.1",
+    "adaptive_kl": "objective=adaptive_kl",
+    "not_normalised": "normalise=no",
+    "normalised_by_batch": "normalise=batch minibatches=4",
+    "constant_rate": "anneal=False",
+    "long_gradients": "max_grad_norm=None",
+    "entropy": "entropy_coef=0.01",
+    "lam_095": "lam=0.95",
+    "gamma_099": "gamma=0.99",
+    "long_rollouts": "rollout_length=128",
+}
+for choice, change in CHOICES.items():
+    RUNS |= run(f"ppo_choices/{choice}", 1, "ppo", f"{CARTPOLE} --steps 50000 --evaluations 10", change)
+
 ABLATION = (
     *("reference", "unrefined", "both", "no_replay", "batch_of_one", "small_buffer", "no_target_network", "neither"),
     *("soft", "annealed", "squared_both", "squared_no_target_network"),
