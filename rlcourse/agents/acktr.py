@@ -30,12 +30,12 @@ class Config(Settings):
     lam: Fraction = 0.8  # of the advantages: 1 sums all rewards of the rollout, 0 looks one step ahead
     normalise: bool = True  # advantages to mean 0 and deviation 1, within the rollout
     entropy_coef: AtLeast0 = 0.0
-    max_kl: Positive = 0.002  # nats by which an update may move the policy, by K-FAC's Fisher matrix
+    max_kl: Positive = 0.002  # nats by which an update may move the policy, as K-FAC has it; `report` says what it did
     max_value_kl: Positive = 0.1  # the same for the critic, a Gaussian of width 1 around V(s)
     max_step: Positive = 0.25  # of both natural gradients, however little they move
     anneal: bool = True  # max_step falls linearly to 0 at total_steps
     damping: AtLeast0 = 0.01  # added to the Fisher matrix's diagonal
-    decay: Fraction = 0.95  # of the running covariances, an update
+    decay: Fraction = 0.95  # of the running factors, an update; with 0 they are of this rollout alone, and rough
     hidden: Widths = (64, 64)
 
 
