@@ -9,14 +9,14 @@ from rlcourse.pictures.drawings.ink import BLUE, DARK, GREEN, GREY, ORANGE, arro
 
 def epochs() -> Axes:
     """One rollout, used several times; what is computed once stands on the left."""
-    ax = sheet(22, 4.9)
+    ax = sheet(22, 5.1)
     box(ax, (2.6, 2.4), "play $T \\times B$ steps", 4.4, 1.2, DARK)
     box(ax, (9.2, 2.4), "once: $\\log \\mu(a_t \\mid s_t)$,\nadvantages $A_t$, targets $y_t$", 6.4, 1.6, BLUE)
     arrow(ax, (4.8, 2.4), (6.0, 2.4))
     arrow(ax, (12.4, 2.4), (14.0, 2.4))
     box(ax, (17.6, 2.4), "minibatch: ratio $\\rho$,\nloss, one step of Adam", 6.6, 1.6, GREEN)
-    arrow(ax, (19.4, 3.2), (15.8, 3.2), bend=0.6, colour=GREEN)
-    say(ax, (17.6, 4.55), "every minibatch, every epoch", 13, GREEN)
+    arrow(ax, (19.4, 3.2), (15.8, 3.2), bend=-0.6, colour=GREEN)
+    say(ax, (17.6, 4.75), "every minibatch, every epoch", 13, GREEN)
     arrow(ax, (17.6, 1.6), (2.6, 1.8), bend=0.1, colour=ORANGE)
     say(ax, (10.0, 0.25), "the data are thrown away, the new policy plays", 13, ORANGE)
     return ax
