@@ -44,7 +44,7 @@ def run(name: str, minutes: int, agent: str, options: str, settings: str = "", s
 CARTPOLE, PENDULUM = "--env CartPole-v1", "--env InvertedPendulum-v5 --steps 200000 --evaluations 10"
 LANDER = "--env LunarLander-v3 --steps 200000 --evaluations 10"
 BREAKOUT = "--env MinAtar/Breakout-v1 --steps 100000 --evaluations 10"
-IMPALA = f"{CARTPOLE} --steps 150000 --evaluations 10"
+IMPALA, REPLAY = f"{CARTPOLE} --steps 150000 --evaluations 10", f"{CARTPOLE} --steps 50000 --evaluations 10"
 EXPECTED = "distributional=False noisy=False"  # DQN with tricks: an expected value a Q, epsilon-greedy
 
 RUNS = (
@@ -107,12 +107,19 @@ RUNS = (
     | run("a2c_cartpole", 1, "a2c", f"{CARTPOLE} --steps 200000 --evaluations 10")
     | run("a2c_cartpole_short", 1, "a2c", f"{CARTPOLE} --steps 75000", "gamma=0.98 learning_rate=5e-3")
     | run("a2c_inverted_pendulum", 4, "a2c", PENDULUM, "entropy_coef=0 max_grad_norm=None")
+    | run("ppo_cartpole", 1, "ppo", f"{CARTPOLE} --steps 100000 --evaluations 10")
+    | run("trpo_cartpole", 2, "trpo", f"{CARTPOLE} --steps 100000 --evaluations 10")
+    | run("acktr_cartpole", 1, "acktr", f"{CARTPOLE} --steps 100000 --evaluations 10")
     | run("impala_cartpole/on_policy", 1, "impala", IMPALA, "learning_rate=2e-3 lag=0")
     | run("impala_cartpole/uncorrected", 1, "impala", IMPALA, "learning_rate=2e-3 corrected=False")
     | run("impala_cartpole/vtrace", 1, "impala", IMPALA, "learning_rate=2e-3")
     | run("impala_cartpole_3e-3/on_policy", 1, "impala", IMPALA, "learning_rate=3e-3 lag=0")
     | run("impala_cartpole_3e-3/uncorrected", 1, "impala", IMPALA, "learning_rate=3e-3 corrected=False")
     | run("impala_cartpole_3e-3/vtrace", 1, "impala", IMPALA, "learning_rate=3e-3")
+    | run("impala_replay/fresh", 1, "impala", REPLAY, "lag=0")
+    | run("impala_replay/vtrace", 1, "impala", REPLAY, "lag=0 replay=1")
+    | run("impala_replay/uncorrected", 1, "impala", REPLAY, "lag=0 replay=1 corrected=False")
+    | run("impala_replay/small", 1, "impala", REPLAY, "lag=0 replay=1 replay_capacity=4")
 )
 
 # Rainbow, Rainbow without each of its six tricks, and without all of them, which is DQN

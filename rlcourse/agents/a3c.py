@@ -13,7 +13,6 @@ from numpy import ndarray
 from torch import Tensor
 
 from rlcourse.agents import a2c, recurrent_a2c
-from rlcourse.contracts.inputs import bad_argument
 from rlcourse.contracts.settings import AtLeast0, Count, Fraction, Positive, Settings, Widths
 from rlcourse.functional import policy_losses, returns
 from rlcourse.parts.agent import Agent
@@ -102,6 +101,8 @@ class A3C(Agent):
         gae, entropy, a2c_loss: the equations, a student's or the library's. Like env, they come from a module.
     """
 
+    side_by_side = False
+
     def __init__(
         self,
         env: EnvMaker,
@@ -114,8 +115,6 @@ class A3C(Agent):
         a2c_loss: Callable[..., Tensor] = policy_losses.a2c_loss,
     ) -> None:
         super().__init__(env, n_seeds, seed, config)
-        if n_seeds != 1:
-            raise bad_argument("n_seeds", f"{n_seeds}", "1: each seed of A3C is a run of its own")
         equations = {"gae": gae, "entropy": entropy, "a2c_loss": a2c_loss}
         check_travels(env=env, **equations)
         plain, recurrent = (a2c.A2C, a2c.Config), (recurrent_a2c.RecurrentA2C, recurrent_a2c.Config)

@@ -1,4 +1,4 @@
-r"""What a policy is trained on: losses to be minimised, whose gradient is minus the policy's (lectures 07 and 08).
+r"""What a policy is trained on: losses to be minimised, whose gradient is minus the policy's (lectures 07 to 11).
 
 Shapes: [...] is any batch, [B] or [T, B], the same for all arguments of a call. A loss is a mean, one number. Weights,
 advantages and targets count as given: no gradient flows through them. Every function raises ValueError, naming the
@@ -15,6 +15,7 @@ from rlcourse.functional.distributions import LOGITS, require_an_action
 
 EACH = Numbers("...", finite=True)
 LOG_PROB = Numbers("...", finite=True)  # of actions that were taken; a density's may be positive
+RATIO = Numbers("...", low=0, finite=True)
 
 
 @graded(lecture="07", problem_set="ps3", points=3, log_prob=LOG_PROB, weight=EACH)
@@ -169,3 +170,144 @@ def a2c_loss(
     policy_loss = -(advantage.detach() * log_prob).mean()
     value_loss = ((value_target.detach() - value) ** 2).mean()
     return policy_loss + value_coef * value_loss - entropy_coef * entropy.mean()
+
+
+@graded(
+    lecture="10",
+    problem_set="ps5",
+    log_prob=Numbers("T B", finite=True),
+    behaviour_log_prob=Numbers("T B", finite=True),
+)
+def off_policy_weights(log_prob: Tensor, behaviour_log_prob: Tensor) -> Tensor:
+    r"""How much likelier an episode's first steps were under the learned policy than under the one that acted.
+
+    .. math:: w_t = \prod_{k=0}^{t} \frac{\pi(a_k \mid s_k)}{\mu(a_k \mid s_k)}
+
+    Here :math:`w_t` is the weight of what happened at step t: :math:`E_\mu[w_t r_t] = E_\pi[r_t]`.
+
+    A product of t + 1 ratios: its mean is 1, and its variance grows exponentially with t.
+
+    Source: Precup, Sutton and Singh (2000); lecture 10.
+
+    Args:
+        log_prob: log pi(a_t | s_t) [T, B], one episode a column, with gradient.
+        behaviour_log_prob: log mu(a_t | s_t) [T, B]; it counts as given.
+
+    Returns:
+        w [T, B] >= 0.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    return (log_prob - behaviour_log_prob.detach()).cumsum(dim=0).exp()
+
+
+@graded(lecture="10", problem_set="ps5", ratio=RATIO, advantage=EACH)
+def surrogate_loss(ratio: Tensor, advantage: Tensor) -> Tensor:
+    r"""What a step of the policy seems to be worth by the old policy's experience, as a loss.
+
+    .. math:: L = -\overline{\rho A}, \qquad \rho = \frac{\pi(a \mid s)}{\mu(a \mid s)}
+
+    Where both policies are the same, every ratio is 1 and the gradient is the policy gradient's. Further away it is
+    wrong about the states, which are those that the old policy visits.
+
+    Source: Kakade and Langford (2002); Schulman et al. (2015), equation 14; lecture 10.
+
+    Args:
+        ratio: rho [...] >= 0, of the learned policy to the one that acted, with gradient.
+        advantage: A [...]; it counts as given.
+
+    Returns:
+        L, one number.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    return -(ratio * advantage.detach()).mean()
+
+
+@graded(lecture="11", problem_set="ps5", ratio=RATIO, advantage=EACH, eps=Scalar(0))
+def ppo_clip_loss(ratio: Tensor, advantage: Tensor, eps: float) -> Tensor:
+    r"""The surrogate without a reward for going further than a ratio of 1 - eps or 1 + eps.
+
+    .. math:: L = -\overline{\min \big( \rho A, \; \operatorname{clip}(\rho, 1 - \epsilon_r, 1 + \epsilon_r) \, A \big)}
+
+    The smaller of the two products counts, not the smaller of the two ratios: with A < 0 that is the larger ratio. So
+    the gradient is 0 where the ratio went too far in the direction that A asks for, and whole where it went too far in
+    the other one.
+
+    Source: Schulman et al. (2017), equation 7; lecture 11.
+
+    Args:
+        ratio: rho [...] >= 0, of the learned policy to the one that acted, with gradient.
+        advantage: A [...]; it counts as given.
+        eps: epsilon_r >= 0.
+
+    Returns:
+        L, one number.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    advantage = advantage.detach()
+    return -torch.minimum(ratio * advantage, ratio.clamp(1 - eps, 1 + eps) * advantage).mean()
+
+
+@graded(lecture="11", problem_set="ps5", ratio=RATIO, advantage=EACH, kl=EACH, beta=Scalar(0))
+def kl_penalty_loss(ratio: Tensor, advantage: Tensor, kl: Tensor, beta: float) -> Tensor:
+    r"""The surrogate, and a price for each nat by which the policy moved.
+
+    .. math:: L = -\overline{\rho A} + \beta_{KL} \, \overline{KL(\mu \,\|\, \pi)}
+
+    The method of Lagrange: for each bound on the divergence there is a price that gives the same policy.
+
+    Source: Schulman et al. (2017), equation 8; lecture 11.
+
+    Args:
+        ratio: rho [...] >= 0, of the learned policy to the one that acted, with gradient.
+        advantage: A [...]; it counts as given.
+        kl: divergence of the learned policy from the one that acted in each state [...], with gradient.
+        beta: beta_KL >= 0, in units of the advantage.
+
+    Returns:
+        L, one number.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    return -(ratio * advantage.detach()).mean() + beta * kl.mean()
+
+
+@graded(
+    lecture="11",
+    problem_set="ps5",
+    beta=Scalar(0, open_ends="low"),
+    kl=Scalar(),
+    target_kl=Scalar(0, open_ends="low"),
+)
+def adaptive_kl_coef(beta: float, kl: float, target_kl: float) -> float:
+    r"""The next price of a nat: half where the policy moved too little, double where it moved too far.
+
+    .. math:: \beta_{KL} \leftarrow \begin{cases}
+        \beta_{KL} / 2 & \text{where } KL < \delta_{KL} / 1.5 \\
+        2 \beta_{KL} & \text{where } KL > 1.5 \, \delta_{KL} \\
+        \beta_{KL} & \text{else} \end{cases}
+
+    Source: Schulman et al. (2017), section 4; lecture 11.
+
+    Args:
+        beta: beta_KL > 0.
+        kl: mean divergence of the policy after its update from the one before, in nats; an estimate may be below 0.
+        target_kl: delta_KL > 0, in nats, what it should be.
+
+    Returns:
+        The new beta_KL.
+
+    Raises:
+        ValueError: on bad input.
+    """
+    if kl < target_kl / 1.5:
+        return beta / 2
+    if kl > 1.5 * target_kl:
+        return 2 * beta
+    return beta

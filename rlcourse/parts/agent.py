@@ -23,9 +23,10 @@ class Agent:
         config: the algorithm's settings.
 
     Raises:
-        ValueError: where the algorithm cannot serve the spaces, or a setting makes no sense.
+        ValueError: where the algorithm cannot serve the spaces or so many seeds, or a setting makes no sense.
     """
 
+    side_by_side = True  # False: a seed a program, and `rlcourse run` trains each one by itself
     greedy_network: nn.Module  # what `greedy` acts by
 
     def __init__(self, env: EnvMaker, n_seeds: int, seed: int, config: Settings) -> None:
@@ -33,6 +34,8 @@ class Agent:
         if type(config).__module__ not in files:
             raise bad_argument("config", f"{type(config).__module__}.Config", f"the Config of {type(self).__module__}")
         self.env, self.config, self.seeds = env, config, Seeds(seed, n_seeds)
+        if n_seeds != 1 and not self.side_by_side:
+            raise bad_argument("n_seeds", f"{n_seeds}", f"1: each seed of {type(self).__name__} is a run of its own")
         self.observation_space, self.action_space = spaces_of(env)
         self.steps = 0  # that each seed has taken; the training loop counts
         self.reports: dict[str, Tensor] = {}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rlcourse.contracts.inputs import bad_argument
 from rlcourse.functional import policy_losses
-from rlcourse.parts.agent import in_tensors
+from rlcourse.parts.agent import in_tensors, never_called
 from rlcourse.parts.nets import SideBySide, mlp
 from rlcourse.parts.seeds import Seeds, Stream
 
@@ -27,6 +27,10 @@ class Categorical:
 
     logits: Tensor  # [..., A]
     entropy_of: Callable[[Tensor], Tensor]
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """What `categorical_kl` takes of either policy."""
+        return (self.logits,)
 
     def sample(self, chance: Stream) -> Tensor:
         """Actions [N]."""
@@ -58,6 +62,10 @@ class Gaussian:
 
     mean: Tensor  # [..., D]
     log_std: Tensor  # [N, D], the same in every state
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """What `gaussian_kl` takes of either policy."""
+        return self.mean, self.log_std.expand_as(self.mean)
 
     def sample(self, chance: Stream) -> Tensor:
         """Actions [N, D]."""
@@ -121,6 +129,20 @@ class Policy(nn.Module):
             return Categorical(out, self.entropy)
         log_std = self.log_std if only is None else self.log_std[list(only)]
         return Gaussian(out, log_std.repeat_interleave(out.shape[-2] // len(log_std), dim=0))
+
+
+def kl_between(
+    action_space: Space, categorical_kl: Callable[..., Tensor], gaussian_kl: Callable[..., Tensor], called: bool = True
+) -> Callable[..., Tensor]:
+    """The divergence of the policies for these actions: takes the parts of one, then of the other.
+
+    Raises:
+        ValueError: where a divergence of one's own is given that would never be called.
+    """
+    discrete = isinstance(action_space, Discrete)
+    never_called(not (called and discrete), categorical_kl=categorical_kl)
+    never_called(not called or discrete, gaussian_kl=gaussian_kl)
+    return in_tensors(categorical_kl if discrete else gaussian_kl)
 
 
 class Critic(SideBySide):

@@ -7,33 +7,80 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from rlcourse.contracts.inputs import bad_argument
 from rlcourse.parts.seeds import Stream
 from rlcourse.worlds.envs import Step
 
+AFTERWARDS = "next_obs", "next_values", "terminated", "truncated"
+
 
 class Rollout(SimpleNamespace):
     """Tensors [T, N, ...] of T steps of N environments, seed 0's first: obs, action, rewards, next_obs, terminated,
     truncated, and whatever the agent noted when it acted (log_prob, say)."""
 
-    def minibatches(self, parts: int, chance: Stream, **more: Tensor) -> Iterator[SimpleNamespace]:
-        """Every step once, in so many parts, each seed's in an order of its own: tensors [K * M, ...]."""
+    def minibatches(self, parts: int, chance: Stream, epochs: int = 1, **more: Tensor) -> Iterator["Rollout"]:
+        """Every step once an epoch, in so many parts, each seed's in an order of its own: tensors [K * M, ...].
+
+        What came after a step, such as next_obs, stays behind: returns have been made of it before.
+        """
         K, N = len(chance), self.rewards.shape[1]
         seeds = torch.arange(K).unsqueeze(1)
         by_seed = {
             name: x.unflatten(1, (K, N // K)).transpose(0, 1).flatten(1, 2)
             for name, x in {**vars(self), **more}.items()
+            if name not in AFTERWARDS
         }
-        for rows in torch.from_numpy(chance.orders(self.rewards.numel() // K)).chunk(parts, dim=1):
-            yield SimpleNamespace(**{name: x[seeds, rows].flatten(0, 1) for name, x in by_seed.items()})
+        for _ in range(epochs):
+            for rows in torch.from_numpy(chance.orders(self.rewards.numel() // K)).chunk(parts, dim=1):
+                yield Rollout(**{name: x[seeds, rows].flatten(0, 1) for name, x in by_seed.items()})
 
     def by_seed(self, n_seeds: int, *tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """Seed by seed, the numbers in tensors [T, N] that stand where a step was `played`: [M] of each."""
         for played, *parts in zip(*(x.chunk(n_seeds, dim=1) for x in (self.played, *tensors)), strict=True):
             yield tuple(part[played] for part in parts)
+
+
+def normalised(advantages: Tensor, n_seeds: int) -> Tensor:
+    """Each seed's part of a batch [..., N] with mean 0 and standard deviation 1; where all are equal, 0."""
+    by_seed = advantages.unflatten(-1, (n_seeds, -1))
+    axes = [axis for axis in range(by_seed.ndim) if axis != by_seed.ndim - 2]
+    std, mean = torch.std_mean(by_seed, dim=axes, correction=0, keepdim=True)
+    return ((by_seed - mean) / (std + 1e-8)).flatten(-2)
+
+
+@torch.no_grad()
+def as_it_was(policy: nn.Module, critic: nn.Module, rollout: Rollout) -> Rollout:
+    """The rollout with what both networks say of it before they change: values, next_values, log_prob of its actions,
+    and `old`, the parts of the policy side by side along the last axis."""
+    pi = policy(rollout.obs)
+    values, next_values, log_prob = critic(rollout.obs), critic(rollout.next_obs), pi.log_prob(rollout.action)
+    old = torch.cat(pi.parts(), dim=-1)
+    return Rollout(**vars(rollout), values=values, next_values=next_values, log_prob=log_prob, old=old)
+
+
+@torch.no_grad()
+def look_back(
+    policy: nn.Module, critic: nn.Module, rollout: Rollout, eps: float = 0.2, **more: Tensor
+) -> dict[str, Tensor]:
+    """What an update did, on the rollout that it learned from, whose `log_prob` and `target` are from before it.
+
+    kl is (rho - 1) - log rho, whose mean estimates KL(old, new) and is never below 0, as that of -log rho may be
+    (Schulman, 2020). clip_fraction is the share of ratios further than eps from 1, value_error the squared distance of
+    values from their targets. `more` stands beside them, or in their place.
+    """
+    pi = policy(rollout.obs)
+    log_ratio = pi.log_prob(rollout.action) - rollout.log_prob
+    ratio = log_ratio.exp()
+    return {
+        "kl": (log_ratio.expm1() - log_ratio).clamp(min=0),  # but for rounding
+        "clip_fraction": ((ratio - 1).abs() > eps).float(),
+        "entropy": pi.entropy(),
+        "value_error": (rollout.target - critic(rollout.obs)) ** 2,
+        **more,
+    }
 
 
 class Rollouts:

@@ -67,6 +67,13 @@ SYMBOLS = {  # symbol in LaTeX: meaning, its name in the code ("" where it has n
         r"c_H": ("weight of the entropy", "entropy_coef"),
         r"\sigma": ("standard deviation", "std"),
     },
+    "Trust regions": {
+        r"\delta_{KL}": ("how far a step may move the policy, or should, in nats", "max_kl, target_kl"),
+        r"\beta_{KL}": ("price of a nat of divergence", "beta"),
+        r"\epsilon_r": ("how far from 1 a ratio may go until it is clipped", "eps"),
+        r"F": ("Fisher matrix: the curvature of the mean divergence", ""),
+        r"g": ("gradient of the objective with respect to the parameters", "gradient"),
+    },
     "Exploring, sampling, replay": {
         r"\epsilon": ("probability of exploring", "epsilon"),
         r"T": ("temperature", "temperature"),
@@ -81,9 +88,9 @@ SYMBOLS = {  # symbol in LaTeX: meaning, its name in the code ("" where it has n
 MEANINGS = {symbol: meaning for table in SYMBOLS.values() for symbol, (meaning, _) in table.items()}
 BOUND = set("ijknmN")  # indices and counts: bound by their sum, or said in "Here"
 SHAPE = re.compile(  # what is not a symbol: text, brackets' sizes, spaces, functions, signs
-    r"\\(?:operatorname|mathrm|mathbf)\{[^}]*\}|\\text\{(?!ended)[^}]*\}"
+    r"\\(?:operatorname|mathrm|mathbf|begin|end)\{[^}]*\}|\\text\{(?!ended)[^}]*\}"
     r"|\\(?:big|Big|bigg|left|right|qquad|frac|tfrac|textstyle|overline|sqrt|sum|prod|max|min|arg|log|exp|cdot|cdots"
-    r"|ldots|le|ge|in|to|gets|leftarrow|infty|quad|mid|approx|ne|lVert|rVert|hat|tilde|sim|partial|top|not|prime)(?![A-Za-z])"
+    r"|ldots|le|ge|in|to|gets|leftarrow|infty|quad|mid|approx|ne|lVert|rVert|hat|tilde|sim|otimes|partial|top|not|prime)(?![A-Za-z])"
     r"|\\[,;:!\s|\\{}]"
 )
 TOKEN = re.compile(r"\\[A-Za-z]+|[A-Za-z]")

@@ -123,7 +123,7 @@ def run(
         name: of the record, a folder in out; None: after agent and environment.
         first_seed: the first of the seeds.
         evaluations, episodes: how often to evaluate, on how many episodes.
-        group: seeds side by side in one process.
+        group: seeds side by side in one process; agents of one seed (TRPO) train each by itself.
         jobs: groups at a time, each in a process of its own; 1: here, one after the other.
         scheduler: the address of a Dask scheduler whose workers take the groups.
         executor: what takes them in place of all that; it is left open.
@@ -153,7 +153,7 @@ def run(
     said = {"agent": agent, "env": env, "evaluations": evaluations, "episodes": episodes}
     record = Record.open(folder, said | dataclasses.asdict(config), mix)
     seeds = range(first_seed, first_seed + n_seeds)
-    groups = neighbours(record.missing(seeds), group)
+    groups = neighbours(record.missing(seeds), group if _agent(agent)[0].side_by_side else 1)
     work = partial(_work, agent, env, config, evaluations, episodes)
     failed: dict[int, str] = {}
 

@@ -58,7 +58,8 @@ def train_asynchronously(
     """Train with config.n_workers processes until they have done config.total_steps together.
 
     With more than one worker the order of updates is up to the machine, and no two runs are the same. A worker that
-    dies is named in a warning and in the run's `died`; the others go on.
+    dies is named in a warning and in the run's `died`; the others go on. Weights are copied on the way and evaluated
+    when all workers have ended: an evaluation takes nobody's time.
 
     Args:
         agent: who learns; it holds the last weights afterwards.
@@ -76,25 +77,24 @@ def train_asynchronously(
     Scalar(0, whole=True).check("evaluations", evaluations, {})
     shared = Shared(parameters_to_vector(agent.parameters).detach(), config.n_workers)
     marks = np.linspace(0, config.total_steps, evaluations + 1)[1:-1]  # the last one comes at the end
-    steps, returns, finished = [], [], []
-
-    def look() -> None:
-        agent.steps = int(shared.steps.sum())
-        fill(agent.parameters, shared.weights)
-        if evaluations:
-            steps.append(agent.steps)
-            returns.append(evaluate(agent, episodes=episodes))
+    seen, finished = [], []  # (steps, weights); returns of episodes
 
     with one_thread():
         given = agent.work, agent.make, config, shared
         with Workers(_with_one_thread, config.n_workers, *given, started=started) as workers:
             for said in workers.hear():
                 finished += [total for totals in said for total in totals]
-                if len(marks) and shared.steps.sum() >= marks[0]:
-                    look()
-                    marks = marks[marks > agent.steps]
-        look()
-    curve = np.array(returns).T if returns else np.zeros((1, 0))
+                done = int(shared.steps.sum())
+                if len(marks) and done >= marks[0]:
+                    seen.append((done, shared.weights.clone()))
+                    marks = marks[marks > done]
+        seen.append((int(shared.steps.sum()), shared.weights))
+        returns = []
+        for agent.steps, weights in seen:
+            fill(agent.parameters, weights)
+            if evaluations:
+                returns.append(evaluate(agent, episodes=episodes))
+    curve, steps = (np.array(returns).T, [done for done, _ in seen]) if returns else (np.zeros((1, 0)), [])
     updates = shared.updates.numpy().copy()
     behind = shared.behind.sum().item() / max(1, updates.sum())
     of_workers = workers.seconds, updates, behind, workers.died

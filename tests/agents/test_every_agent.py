@@ -42,6 +42,11 @@ class Row:
     )  # equation: settings that never call it
     called: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # equation: settings that call it
     wrapped: Callable[[gymnasium.Env], gymnasium.Env] = lambda env: env
+    alone: bool = False  # one seed a program
+
+    def some(self, n_seeds: int) -> int:
+        """So many seeds, or one where there is no more."""
+        return 1 if self.alone else n_seeds
 
 
 def critic(agent: Any) -> torch.Tensor:
@@ -58,6 +63,7 @@ def best_q(agent: Any) -> torch.Tensor:
 
 
 SLOW_POLICY = {"total_steps": 4_000, "learning_rate": 1e-2, "anneal": False}
+PRICED = {"objective": "fixed_kl"}
 BATCHES = {"total_steps": 1_500, "learning_rate": 5e-3, "steps_per_copy": 20, "anneal": True}
 VALUES_ALONE = {"distributional": False, "noisy": False}
 ROWS = {
@@ -71,6 +77,26 @@ ROWS = {
         wrapped=Begins,
     ),
     "impala": Row("Impala", ON_POLICY | {"lag": 1}, value=critic, learns=SLOW_POLICY, whole="vtrace"),
+    "ppo": Row(
+        "PPO",
+        ON_POLICY | {"epochs": 3, "minibatches": 2},
+        value=critic,
+        learns=SLOW_POLICY | {"total_steps": 2_000},
+        whole="gae",
+        called={
+            "kl_penalty_loss": PRICED,
+            "adaptive_kl_coef": {"objective": "adaptive_kl"},
+            "categorical_kl": PRICED,
+            "gaussian_kl": PRICED,
+        },
+        uncalled={
+            "ppo_clip_loss": PRICED,
+            "kl_penalty_loss": {},
+            "adaptive_kl_coef": PRICED,
+            "categorical_kl": {},
+            "gaussian_kl": {},
+        },
+    ),
     "reinforce": Row(
         "Reinforce",
         {"total_steps": 400, "hidden": (16,), "gamma": 0.5},
@@ -79,6 +105,23 @@ ROWS = {
         whole="discounted_returns",
         called={"optimal_baseline": {"baseline": "optimal"}, "entropy": {"entropy_coef": 0.1}},
         uncalled={"optimal_baseline": {}, "entropy": {"entropy_coef": 0.0}},
+    ),
+    "acktr": Row(
+        "ACKTR",
+        ON_POLICY,
+        value=critic,
+        learns={"total_steps": 2_000, "anneal": False},
+        whole="gae",
+        alone=True,
+    ),
+    "trpo": Row(
+        "TRPO",
+        ON_POLICY | {"rollout_length": 20, "critic_steps": 3},
+        value=critic,
+        learns=SLOW_POLICY,
+        whole="gae",
+        uncalled={"gaussian_kl": {}},
+        alone=True,
     ),
     "cem": Row(
         "CEM",
@@ -160,7 +203,8 @@ WORLDS = {"discrete": lambda: Probe("both matter"), "box": box}
 
 
 @pytest.mark.parametrize(
-    ("module", "world"), [(m, w) for m, row in ROWS.items() for w in WORLDS if w == "discrete" or row.continuous]
+    ("module", "world"),
+    [(m, w) for m, row in ROWS.items() if not row.alone for w in WORLDS if w == "discrete" or row.continuous],
 )
 def test_seed_3_of_8_is_that_seed_alone(module, world):
     many, alone = make(module, WORLDS[world], 8), make(module, WORLDS[world], 1, 3)
@@ -173,23 +217,31 @@ def test_seed_3_of_8_is_that_seed_alone(module, world):
     np.testing.assert_allclose(curves[0].finished[3], curves[1].finished[0], atol=1e-4)
 
 
+@pytest.mark.parametrize("module", [m for m, row in ROWS.items() if row.alone])
+def test_an_agent_of_one_seed_refuses_two(module):
+    with pytest.raises(ValueError, match=f"^n_seeds: got 2, expected 1: each seed of {ROWS[module].name} is a run"):
+        make(module, World, 2)
+
+
 @pytest.mark.parametrize("module", [m for m, row in ROWS.items() if row.value])
 @pytest.mark.parametrize(("terminated", "truncated", "value"), [(1, 0, 1.0), (0, 1, 2.0), (1, 1, 1.0), (0, 0, 2.0)])
 def test_a_value_bootstraps_unless_the_episode_terminated(module, terminated, truncated, value):
     """Each step pays 1, gamma is 1/2: worth 1 where that was all, 2 where it would have gone on."""
     if module in ("reinforce", "recurrent_a2c") and not terminated and not truncated:
         return  # the one learns from whole episodes, the other one sees the beginning of an episode once
-    agent = make(module, lambda: Flags(bool(terminated), bool(truncated)), 2, **ROWS[module].learns)
+    n = ROWS[module].some(2)
+    agent = make(module, lambda: Flags(bool(terminated), bool(truncated)), n, **ROWS[module].learns)
     train(agent, evaluations=0)
-    torch.testing.assert_close(ROWS[module].value(agent).detach(), torch.full((2,), value), rtol=0, atol=0.1)
+    torch.testing.assert_close(ROWS[module].value(agent).detach(), torch.full((n,), value), rtol=0, atol=0.1)
 
 
 @EVERY
 @pytest.mark.parametrize("n_envs", [1, 3])
 def test_it_finds_the_better_action_in_one_environment_and_in_some(module, n_envs):
-    agent = make(module, lambda: Probe("action matters"), 3, n_envs=n_envs, **ROWS[module].learns)
+    n = ROWS[module].some(3)
+    agent = make(module, lambda: Probe("action matters"), n, n_envs=n_envs, **ROWS[module].learns)
     train(agent, evaluations=0)
-    assert evaluate(agent, episodes=2).tolist() == [1, 1, 1]
+    assert evaluate(agent, episodes=2).tolist() == [1] * n
 
 
 SPACES = [
@@ -206,7 +258,8 @@ SPACES = [
 )
 def test_whole_numbers_and_other_bounds(module, spaces):
     """Any number is seen, and every action arrives inside the space."""
-    train(make(module, lambda: Strict(observed=spaces[0], actions=spaces[1]), 2), evaluations=1, episodes=1)
+    world = lambda: Strict(observed=spaces[0], actions=spaces[1])  # noqa: E731
+    train(make(module, world, ROWS[module].some(2)), evaluations=1, episodes=1)
 
 
 @EVERY
@@ -257,7 +310,7 @@ def import_function(name: str) -> Callable:
 
 
 class PoisonsOne:
-    """Makes worlds, of which the second one is poisoned."""
+    """Makes worlds, of which one is poisoned, the first being number 1."""
 
     def __init__(self, module: str, number: int) -> None:
         self.made, self.module, self.number = 0, module, number
@@ -269,22 +322,26 @@ class PoisonsOne:
 
 @EVERY
 def test_a_seed_that_diverges_is_a_result_and_its_neighbours_go_on(module):
-    both = [make(module, Poison, 3, 5, n_envs=1) for _ in range(2)]
+    n = ROWS[module].some(3)
+    who = n // 2  # with neighbours on either side, where there are some
+    both = [make(module, Poison, n, 5, n_envs=1) for _ in range(2)]
     train(both[0], evaluations=0)
-    run = train(both[1], PoisonsOne(module, 2), evaluations=0, strict=False)
-    assert list(run.diverged) == [1] and 60 < run.diverged[1] <= 400
+    run = train(both[1], PoisonsOne(module, who + 1), evaluations=0, strict=False)
+    assert list(run.diverged) == [who] and 60 < run.diverged[who] <= 400
+    others = [k for k in range(n) if k != who]
     for healthy, frozen in zip(*map(weights, both), strict=True):
         assert frozen.isfinite().all()
-        torch.testing.assert_close(frozen[[0, 2]], healthy[[0, 2]], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(frozen[others], healthy[others], rtol=1e-4, atol=1e-5)
 
 
 @EVERY
 def test_where_it_is_asked_to_it_names_who_diverged_and_can_go_on(module):
-    agent = make(module, Poison, 3, 5, n_envs=1)
+    n = ROWS[module].some(3)
+    agent = make(module, Poison, n, 5, n_envs=1)
     train(agent, steps=100, evaluations=1, episodes=1)
     before = weights(agent)
-    with pytest.raises(Diverged, match="seed 6 .* at step "):
-        train(agent, PoisonsOne(module, 2), evaluations=0)
+    with pytest.raises(Diverged, match=f"seed {5 + n // 2} .* at step "):
+        train(agent, PoisonsOne(module, n // 2 + 1), evaluations=0)
     done = agent.steps
     run = train(agent, evaluations=0, strict=False)
     assert not run.diverged or hasattr(agent, "buffer") or hasattr(agent, "queue"), "only what is kept keeps the NaN"
@@ -295,7 +352,9 @@ def test_where_it_is_asked_to_it_names_who_diverged_and_can_go_on(module):
 @EVERY
 def test_it_can_be_pickled_and_goes_on_as_it_was(module):
     file = import_module(f"rlcourse.agents.{module}")
-    agent = getattr(file, ROWS[module].name)(Picklable(module), 2, 0, file.Config(**ROWS[module].settings))
+    agent = getattr(file, ROWS[module].name)(
+        Picklable(module), ROWS[module].some(2), 0, file.Config(**ROWS[module].settings)
+    )
     train(agent, steps=200, evaluations=0)
     again = pickle.loads(pickle.dumps(agent))
     for one in (agent, again):
@@ -325,7 +384,7 @@ def test_it_can_be_interrupted_and_used_again(module):
                 raise KeyboardInterrupt
             return 1.0
 
-    agent = make(module, Interrupted, 2)
+    agent = make(module, Interrupted, ROWS[module].some(2))
     with pytest.raises(KeyboardInterrupt):
         train(agent, evaluations=0)
     train(agent, evaluations=1, episodes=1)
@@ -349,7 +408,7 @@ def test_every_equation_that_it_takes_is_really_called(module, name):
     def mine(*arguments: Any, **named: Any) -> None:
         raise Called
 
-    world = Strict if name != "huber_loss" else World
+    world = {"huber_loss": World, "gaussian_kl": box}.get(name, Strict)
     agent = make(module, world, 1, equations={name: mine}, **ROWS[module].called.get(name, {}))
     with pytest.raises(Called):
         train(agent, evaluations=0)
@@ -426,12 +485,13 @@ def test_there_is_no_agent_of_no_seeds(module):
 @EVERY
 def test_its_chance_is_not_the_worlds(module):
     """Rewards are chance; seed 0's exploration was once its environment's noise, and then it "learned" an action."""
-    agent, seen = make(module, lambda: Noise(length=1), 2, n_envs=1, total_steps=1_000), []
+    n = ROWS[module].some(2)
+    agent, seen = make(module, lambda: Noise(length=1), n, n_envs=1, total_steps=1_000), []
     observe = agent.observe
     agent.observe = lambda step: (seen.append((step.action, step.reward)), observe(step))
     train(agent, evaluations=0)
     actions, rewards = (np.array(column, float) for column in zip(*seen, strict=True))
-    for seed in range(2):
+    for seed in range(n):
         a, r = actions[:, seed], rewards[:, seed]
         if a.std() > 0:
             assert abs(np.corrcoef(a, r)[0, 1]) < 4 / len(a) ** 0.5
@@ -439,9 +499,10 @@ def test_its_chance_is_not_the_worlds(module):
 
 @EVERY
 def test_it_reports_its_last_update_by_seed(module):
-    agent = make(module, lambda: Probe("both matter"), 3)
+    n = ROWS[module].some(3)
+    agent = make(module, lambda: Probe("both matter"), n)
     train(agent, evaluations=0)
-    assert agent.report and all(np.shape(values) == (3,) for values in agent.report.values())
+    assert agent.report and all(np.shape(values) == (n,) for values in agent.report.values())
 
 
 @pytest.mark.parametrize("module", [m for m in ROWS if "warm_up" in ROWS[m].settings])

@@ -1,5 +1,6 @@
 """The losses of policies, against closed forms, exact expectations on a bandit, and finite differences."""
 
+import itertools
 import math
 
 import numpy as np
@@ -11,9 +12,14 @@ from hypothesis import strategies as st
 
 from rlcourse.functional.policy_losses import (
     a2c_loss,
+    adaptive_kl_coef,
     entropy,
+    kl_penalty_loss,
+    off_policy_weights,
     optimal_baseline,
+    ppo_clip_loss,
     score_function_loss,
+    surrogate_loss,
     trajectory_optimal_baseline,
 )
 
@@ -248,3 +254,182 @@ def test_more_entropy_is_less_loss_and_a_step_down_raises_the_chance_of_a_good_a
     for advantage, entropy_coef, sign in [(1.0, 0.0, 1), (-1.0, 0.0, -1), (0.0, 1.0, -1)]:
         (gradient,) = torch.autograd.grad(loss(advantage, entropy_coef), logits)
         assert torch.sign(-gradient[0]) == sign
+
+
+# off_policy_weights
+
+
+def test_weights_are_products_of_ratios_up_to_their_step():
+    pi, mu = tensor([0.5, 0.1], [0.2, 0.9], [1, 0.3]), tensor([0.25, 0.2], [0.4, 0.9], [0.1, 0.6])
+    close(off_policy_weights(pi.log(), mu.log()), tensor([2, 0.5], [1, 0.5], [10, 0.25]))
+
+
+@quick
+@given(seeds, st.integers(1, 5))
+def test_weighted_rewards_of_one_policy_are_those_of_the_other(seed, T):
+    """Exactly: every sequence of actions of a two-armed bandit, played T times, stands for itself."""
+    pi, mu, reward = draws(seed, T, 2).softmax(-1), draws(seed + 1, T, 2).softmax(-1), draws(seed + 2, T, 2)
+    rows = torch.tensor(list(itertools.product((0, 1), repeat=T))).T  # [T, 2^T], a sequence a column
+    chosen = lambda table: table.gather(1, rows)  # noqa: E731
+    weights = off_policy_weights(chosen(pi).log(), chosen(mu).log())
+    chance = chosen(mu).prod(dim=0)
+    close(chance @ weights.T, torch.ones(T, dtype=torch.float64))
+    close(torch.stack([chance @ (w * r) for w, r in zip(weights, chosen(reward), strict=True)]), (pi * reward).sum(1))
+
+
+def test_weights_have_the_gradient_of_the_learned_policy_alone():
+    log_prob, behaviour = draws(0, 3, 2).requires_grad_(), draws(1, 3, 2).requires_grad_()
+    weights = off_policy_weights(log_prob, behaviour)
+    weights[1].sum().backward()
+    close(log_prob.grad, torch.stack([weights[1], weights[1], torch.zeros(2)]).detach().double())
+    assert behaviour.grad is None
+
+
+# surrogate_loss
+
+
+def test_a_surrogate_by_hand_and_its_gradients():
+    ratio, advantage = tensor(1, 2, 0.5).requires_grad_(), tensor(3, -1, 2).requires_grad_()
+    loss = surrogate_loss(ratio, advantage)
+    assert loss.item() == pytest.approx(-(3 - 2 + 1) / 3)
+    loss.backward()
+    close(ratio.grad, -advantage.detach() / 3)
+    assert advantage.grad is None
+
+
+@quick
+@given(seeds)
+def test_where_nothing_has_moved_its_gradient_is_the_policy_gradient(seed):
+    logits, action, advantage = draws(seed, 6, 4).requires_grad_(), torch.arange(6) % 4, draws(seed + 1, 6)
+    log_prob = logits.log_softmax(-1)[torch.arange(6), action]
+    (ours,) = torch.autograd.grad(surrogate_loss((log_prob - log_prob.detach()).exp(), advantage), logits)
+    log_prob = logits.log_softmax(-1)[torch.arange(6), action]
+    (plain,) = torch.autograd.grad(score_function_loss(log_prob, advantage), logits)
+    close(ours, plain)
+
+
+@quick
+@given(seeds)
+def test_in_one_state_a_surrogate_is_exact(seed):
+    """The expected advantage under the new policy, from the old one's actions: no state comes after this one."""
+    old, new, advantage = draws(seed, 5).softmax(-1), draws(seed + 1, 5).softmax(-1), draws(seed + 2, 5)
+    loss = surrogate_loss(new / old, 5 * old * advantage)
+    close(-loss, new @ advantage)
+
+
+# ppo_clip_loss
+
+
+def clipped_by_cases(ratio, advantage, eps):
+    """As the figure of the paper is drawn: a line that goes flat on the side on which there is something to win."""
+    total = 0.0
+    for rho, A in zip(ratio.tolist(), advantage.tolist(), strict=True):
+        if A > 0:
+            total += A * (1 + eps if rho > 1 + eps else rho)
+        else:
+            total += A * (1 - eps if rho < 1 - eps else rho)
+    return -total / len(ratio)
+
+
+@quick
+@given(seeds, st.floats(0, 0.9))
+def test_the_clipped_loss_is_that_of_its_cases(seed, eps):
+    ratio, advantage = draws(seed, 30).exp(), draws(seed + 1, 30)
+    assert ppo_clip_loss(ratio, advantage, eps).item() == pytest.approx(clipped_by_cases(ratio, advantage, eps))
+    assert ppo_clip_loss(ratio, advantage, eps) >= surrogate_loss(ratio, advantage) - 1e-12, "a bound, never better"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "slope"),
+    [
+        (1.0, 2.0, 2.0),
+        (1.1, 2.0, 2.0),
+        (1.5, 2.0, 0.0),  # far enough in the direction that A asks for
+        (0.5, 2.0, 2.0),  # too far in the other one: it is called back
+        (1.0, -2.0, -2.0),
+        (0.5, -2.0, 0.0),
+        (1.5, -2.0, -2.0),  # as printed, min(rho, clip(rho)) A: nothing would call it back
+        (1.5, 0.0, 0.0),
+    ],
+)
+def test_where_the_gradient_of_the_clipped_loss_ends(ratio, advantage, slope):
+    rho, A = tensor(ratio).requires_grad_(), tensor(advantage).requires_grad_()
+    ppo_clip_loss(rho, A, 0.2).backward()
+    assert rho.grad.item() == -slope and A.grad is None
+
+
+def test_with_a_wide_clip_it_is_the_surrogate_and_with_none_nothing_is_won():
+    ratio, advantage = draws(0, 8).exp(), draws(1, 8)
+    close(ppo_clip_loss(ratio, advantage, 1e6), surrogate_loss(ratio, advantage))
+    assert ppo_clip_loss(tensor(3), tensor(1), 0.0).item() == -1
+    assert ppo_clip_loss(tensor(0), tensor(-1), 0.0).item() == 1
+
+
+# kl_penalty_loss
+
+
+def test_a_penalty_by_hand_and_its_gradients():
+    ratio, advantage, kl = (x.requires_grad_() for x in (tensor(1, 2), tensor(3, -1), tensor(0.5, 1)))
+    loss = kl_penalty_loss(ratio, advantage, kl, 0.4)
+    assert loss.item() == pytest.approx(-(3 - 2) / 2 + 0.4 * 0.75)
+    loss.backward()
+    close(ratio.grad, tensor(-1.5, 0.5))
+    close(kl.grad, tensor(0.2, 0.2))
+    assert advantage.grad is None
+    assert kl_penalty_loss(ratio, advantage, kl, 0.0) == surrogate_loss(ratio, advantage)
+
+
+def test_a_price_finds_the_policy_that_a_bound_would():
+    """In one state Lagrange's condition can be read off: A(a) + beta old(a) / new(a) is the same for every action."""
+    old, advantage, beta = tensor(0.5, 0.3, 0.2), tensor(1, 0, -1), 0.7
+    logits = old.log().clone().requires_grad_()
+    optimiser = torch.optim.LBFGS([logits], max_iter=200, tolerance_grad=1e-12, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        new = logits.softmax(-1)
+        kl = (old * (old.log() - new.log())).sum().expand(3)
+        value = kl_penalty_loss(new / old, 3 * old * advantage, kl, beta)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    new = logits.detach().softmax(-1)
+    level = advantage + beta * old / new
+    close(level, level.mean().expand(3), rtol=1e-5, atol=1e-6)
+
+
+# adaptive_kl_coef
+
+
+@pytest.mark.parametrize(
+    ("kl", "factor"),
+    [
+        (0.0, 0.5),
+        (0.0199, 0.5),
+        (0.0201, 1),
+        (0.03, 1),
+        (0.0449, 1),
+        (0.0451, 2),
+        (10.0, 2),
+        (-1e-6, 0.5),
+    ],
+)
+def test_the_price_halves_below_two_thirds_of_the_target_and_doubles_above_one_and_a_half(kl, factor):
+    assert adaptive_kl_coef(0.4, kl, 0.03) == 0.4 * factor
+    assert adaptive_kl_coef(torch.tensor(0.5), torch.tensor(kl), np.float64(0.03)) == 0.5 * factor
+
+
+def test_at_the_ends_of_the_middle_the_price_stays():
+    assert adaptive_kl_coef(1.0, 2.0, 3.0) == 1.0 and adaptive_kl_coef(1.0, 4.5, 3.0) == 1.0
+
+
+@pytest.mark.parametrize("name", ["beta", "kl", "target_kl"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, torch.ones(2), "a", None])
+def test_a_price_that_makes_no_sense_is_named(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: got .*, expected"):
+        adaptive_kl_coef(**{"beta": 1.0, "kl": 0.1, "target_kl": 0.1, name: value})
+    if name != "kl":
+        for low in (0, -1.0):
+            with pytest.raises(ValueError, match=f"^{name}: got .*, expected numbers in"):
+                adaptive_kl_coef(**{"beta": 1.0, "kl": 0.1, "target_kl": 0.1, name: low})

@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from rlcourse.functional.distributions import categorical_kl, gaussian_kl
-from rlcourse.functional.policy_losses import a2c_loss, entropy, optimal_baseline, score_function_loss
+from rlcourse.functional.policy_losses import (
+    a2c_loss,
+    entropy,
+    kl_penalty_loss,
+    off_policy_weights,
+    optimal_baseline,
+    ppo_clip_loss,
+    score_function_loss,
+    surrogate_loss,
+)
 from rlcourse.functional.replay import importance_weights, priority
 from rlcourse.functional.returns import discounted_returns, gae, lambda_returns, n_step_returns, vtrace
 from rlcourse.functional.search import cem_refit
@@ -36,6 +45,7 @@ ROLLOUT = {
     "terminated": torch.arange(6 * B).reshape(6, B) % 7 == 3,
     "truncated": torch.arange(6 * B).reshape(6, B) % 5 == 2,
 }
+SURROGATE = {"ratio": numbers(B).exp(), "advantage": numbers(B)}
 ROLLOUT_AND_VALUES = {"rewards": ROLLOUT["rewards"], "values": numbers(6, B), **ROLLOUT}
 RIGHT = {
     td_target: {**STEP, "next_value": numbers(B), "gamma": 0.9},
@@ -67,6 +77,10 @@ RIGHT = {
     cem_refit: {"samples": numbers(6, 2), "scores": numbers(6), "n_elite": 3, "min_std": 0.1},
     categorical_kl: {"p_logits": numbers(B, A), "q_logits": numbers(B, A)},
     gaussian_kl: {name: numbers(B, A) for name in ("p_mean", "p_log_std", "q_mean", "q_log_std")},
+    off_policy_weights: {"log_prob": numbers(6, B), "behaviour_log_prob": numbers(6, B)},
+    surrogate_loss: SURROGATE,
+    ppo_clip_loss: {**SURROGATE, "eps": 0.2},
+    kl_penalty_loss: {**SURROGATE, "kl": numbers(B) ** 2, "beta": 0.5},
 }
 every_function = pytest.mark.parametrize("function", RIGHT, ids=lambda function: function.__name__)
 RETURNS = [n_step_returns, lambda_returns, gae, vtrace]
@@ -147,7 +161,9 @@ def test_targets_carry_no_gradient_and_losses_and_q_values_do(function):
         assert {x.requires_grad for x in results(call, asks)} == {function not in TARGETS}
 
 
-OF_A_WHOLE_BATCH = [importance_weights, score_function_loss, optimal_baseline, a2c_loss, cem_refit]
+SURROGATES = [surrogate_loss, ppo_clip_loss, kl_penalty_loss]
+OF_A_WHOLE_BATCH = [importance_weights, score_function_loss, optimal_baseline, a2c_loss, cem_refit, *SURROGATES]
+OF_A_WHOLE_BATCH += [off_policy_weights]
 
 
 @pytest.mark.parametrize("function", [f for f in RIGHT if "rewards" not in RIGHT[f] and f not in OF_A_WHOLE_BATCH])
@@ -302,6 +318,13 @@ WRONG_CALLS = [
     (categorical_kl, "q_logits", numbers(B, A + 1), "shape (4, 4)", "[4, A] with A = 3"),
     *((gaussian_kl, name, *infinite(numbers(B, A))) for name in RIGHT[gaussian_kl]),
     (gaussian_kl, "p_log_std", numbers(A), "shape (3,)", "[4, D] with D = 3"),
+    (off_policy_weights, "log_prob", numbers(6), "shape (6,)", "[T, B]"),
+    *((off_policy_weights, name, *infinite(numbers(6, B))) for name in RIGHT[off_policy_weights]),
+    *((f, "ratio", spoiled(numbers(B).exp(), -0.1), "-0.1", "[0, inf]") for f in SURROGATES),
+    *((f, name, *infinite(numbers(B).exp())) for f in SURROGATES for name in SURROGATE),
+    (kl_penalty_loss, "kl", *infinite(numbers(B))),
+    (ppo_clip_loss, "eps", -0.1, "-0.1", "[0, inf]"),
+    (kl_penalty_loss, "beta", -0.1, "-0.1", "[0, inf]"),
     (cem_refit, "samples", numbers(6), "shape (6,)", "[N, D]"),
     (cem_refit, "samples", *infinite(numbers(6, 2))),
     *((cem_refit, "n_elite", *case) for case in [(0, "0", "[1, inf]"), (1.5, "1.5", "whole"), (7, "7", "at most 6")]),

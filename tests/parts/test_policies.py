@@ -5,8 +5,8 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete, MultiDiscrete
 
-from rlcourse.functional import policy_losses
-from rlcourse.parts.policies import Categorical, Critic, Gaussian, Policy
+from rlcourse.functional import distributions, policy_losses
+from rlcourse.parts.policies import Categorical, Critic, Gaussian, Policy, kl_between
 from rlcourse.parts.seeds import Seeds
 
 torch.set_num_threads(1)
@@ -129,3 +129,39 @@ def test_an_entropy_of_ones_own_sees_no_seeds():
     assert seen == [(5 * K * B, 3)]
     with pytest.raises(ValueError, match="entropy: got a function, expected none"):
         Policy(VECTOR, Box(-1, 1, (2,)), (8,), Seeds(), mine)
+
+
+KLS = distributions.categorical_kl, distributions.gaussian_kl
+
+
+@pytest.mark.parametrize(("make", "actions"), [(categorical, Discrete(3)), (gaussian, Box(-1, 1, (3,)))])
+def test_divergences_of_two_policies_by_their_parts(make, actions):
+    """As torch has them, whichever policy is the first one."""
+    (ours, _, theirs, _), kl = make(), kl_between(actions, *KLS)
+    other = torch.distributions.Categorical(logits=torch.zeros(K * B, 3))
+    moved = Categorical(torch.zeros(K * B, 3), policy_losses.entropy)
+    if isinstance(actions, Box):
+        moved = Gaussian(torch.ones(K * B, 3), torch.zeros(K * B, 3))
+        other = torch.distributions.Independent(torch.distributions.Normal(torch.ones(K * B, 3), 1.0), 1)
+    close(kl(*ours.parts(), *moved.parts()), torch.distributions.kl_divergence(theirs, other))
+    close(kl(*moved.parts(), *ours.parts()), torch.distributions.kl_divergence(other, theirs))
+
+
+def test_parts_have_the_shape_of_the_rollout():
+    pi = Gaussian(torch.zeros(5, K * B, 2), torch.ones(K * B, 2))
+    assert [part.shape for part in pi.parts()] == [(5, K * B, 2)] * 2
+    assert kl_between(Box(-1, 1, (2,)), *KLS)(*pi.parts(), *pi.parts()).tolist() == [[0] * K * B] * 5
+
+
+def test_a_divergence_of_ones_own_that_is_never_called_is_refused():
+    own = lambda *parts: parts[0].sum(-1)  # noqa: E731
+    kl_between(Discrete(2), own, KLS[1])
+    kl_between(Box(-1, 1, (2,)), KLS[0], own)
+    for arguments, name in [
+        ((Box(-1, 1, (2,)), own, KLS[1]), "categorical_kl"),
+        ((Discrete(2), KLS[0], own), "gaussian_kl"),
+        ((Discrete(2), own, KLS[1], False), "categorical_kl"),
+        ((Box(-1, 1, (2,)), KLS[0], own, False), "gaussian_kl"),
+    ]:
+        with pytest.raises(ValueError, match=f"^{name}: got a function that these settings never call"):
+            kl_between(*arguments)

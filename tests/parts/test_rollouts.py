@@ -6,7 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlcourse.parts.rollouts import Rollout, RolloutMemory, Rollouts, side_by_side
+from rlcourse.functional.policy_losses import entropy
+from rlcourse.parts.policies import Categorical, Gaussian
+from rlcourse.parts.rollouts import Rollout, RolloutMemory, Rollouts, as_it_was, look_back, normalised, side_by_side
 from rlcourse.parts.seeds import Seeds
 from rlcourse.worlds.envs import Step
 
@@ -95,6 +97,73 @@ def test_another_epoch_has_another_order():
     rollout, chance = a_rollout(8, 2), Seeds()("minibatches")
     first, second = ([batch.rewards for batch in rollout.minibatches(2, chance)] for _ in range(2))
     assert (torch.cat(first) != torch.cat(second)).any()
+
+
+def test_epochs_follow_one_another_as_they_would_one_by_one():
+    rollout, chance = a_rollout(4, 2), Seeds()("minibatches")
+    apart = [batch.rewards for _ in range(3) for batch in rollout.minibatches(2, chance)]
+    together = [batch.rewards for batch in rollout.minibatches(2, Seeds()("minibatches"), 3)]
+    assert torch.equal(torch.stack(apart), torch.stack(together))
+
+
+def test_what_came_after_a_step_stays_behind():
+    (batch,) = a_rollout(4, 2).minibatches(1, Seeds()("minibatches"))
+    assert set(vars(batch)) == {"obs", "action", "rewards"}
+
+
+# What is made of them
+
+
+@numbers
+@given(**sizes)
+def test_each_seeds_advantages_are_normalised_by_themselves(T, K, B):
+    x = torch.randn(T, K * B, generator=torch.Generator().manual_seed(T * K * B)) * torch.arange(1.0, K * B + 1) + 5
+    whole = normalised(x, K).numpy()
+    for k in range(K):
+        own = x[:, k * B : (k + 1) * B].numpy()
+        spread = own.std()
+        expected = (own - own.mean()) / spread if spread else 0 * own
+        np.testing.assert_allclose(whole[:, k * B : (k + 1) * B], expected, rtol=1e-3, atol=1e-4)
+    flat = x.unflatten(1, (K, B)).transpose(0, 1).flatten()  # as a minibatch has them
+    np.testing.assert_allclose(normalised(flat, K).view(K, T, B), whole.reshape(T, K, B).swapaxes(0, 1), atol=1e-5)
+
+
+def test_what_networks_say_before_they_change_comes_along_without_gradients():
+    rollout, weight = a_rollout(3, 2), torch.ones(1, requires_grad=True)
+    rollout.action = rollout.action.unsqueeze(-1)
+    told = as_it_was(
+        lambda obs: Gaussian(weight * obs[..., :1].float(), torch.zeros(2, 1)),
+        lambda obs: weight * obs[..., 1],
+        rollout,
+    )
+    assert set(vars(told)) == {*vars(rollout), "values", "next_values", "log_prob", "old"}
+    assert torch.equal(told.values, rollout.obs[..., 1]) and torch.equal(told.next_values, rollout.next_obs[..., 1])
+    torch.testing.assert_close(told.log_prob, torch.full((3, 2), -0.5 * np.log(2 * np.pi)))  # each took the mean
+    assert told.old.shape == (3, 2, 2) and torch.equal(told.old[..., 0], rollout.obs[..., 0].float())
+    assert not any(x.requires_grad for x in vars(told).values()) and not hasattr(rollout, "old")
+
+
+def test_looking_back_tells_what_changed():
+    """Two actions, of which the policy took the first one half of the time and takes it 3 times in 5 now."""
+    chances = torch.tensor([0.6, 0.4])
+    rollout = Rollout(
+        obs=torch.zeros(2, 1, 1),
+        action=torch.tensor([[0], [1]]),
+        log_prob=torch.full((2, 1), 0.5).log(),
+        target=torch.tensor([[3.0], [1.0]]),
+    )
+    told = look_back(
+        lambda obs: Categorical(chances.log().expand(2, 1, 2), entropy),
+        lambda obs: torch.ones(2, 1),
+        rollout,
+        0.2 - 1e-5,
+        more=torch.ones(3),
+    )
+    torch.testing.assert_close(told["kl"].mean(), (0.5 * (0.5 / chances).log()).sum())  # KL(old, new), all of it
+    assert told["clip_fraction"].tolist() == [[1], [1]] and told["value_error"].tolist() == [[4], [0]]
+    torch.testing.assert_close(told["entropy"], -(chances * chances.log()).sum().expand(2, 1))
+    assert told["more"].tolist() == [1, 1, 1]
+    assert (look_back(lambda obs: Categorical(torch.zeros(2, 1, 2), entropy), lambda obs: 0, rollout)["kl"] == 0).all()
 
 
 # Rollouts that are kept

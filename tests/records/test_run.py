@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from rlcourse import cli
+from rlcourse.agents.a2c import A2C
 from rlcourse.parts.agent import Agent
 from rlcourse.parts.seeds import Seeds
 from rlcourse.records import record as record_module
@@ -106,6 +107,21 @@ def test_another_configuration_needs_another_name(tmp_path):
     for name in ("../elsewhere", "", "/tmp"):
         with pytest.raises(ValueError, match="name: got"):
             quick(tmp_path, name=name)
+
+
+class Alone(A2C):
+    """One seed a program."""
+
+    side_by_side = False
+
+
+def test_agents_of_one_seed_train_one_after_the_other(tmp_path, monkeypatch):
+    kind, config = runs._parts("a2c")
+    monkeypatch.setattr(runs, "_parts", lambda agent: (Alone, config) if agent == "a2c" else None)
+    record = runs.run("a2c", "CartPole-v1", 3, 200, tmp_path, ["hidden=(8,)"], evaluations=1, episodes=1)
+    assert [record.made(seed)["group"] for seed in range(3)] == [[0], [1], [2]]
+    with pytest.raises(ValueError, match="n_seeds: got 2, expected 1: each seed of Alone is a run of its own"):
+        Alone("CartPole-v1", 2)
 
 
 # ---- the command line
