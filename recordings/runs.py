@@ -149,8 +149,7 @@ RAINBOWS = {
 }
 for world, (minutes, seeds, options, settings) in RAINBOWS.items():
     for variant, change in WITHOUT.items():
-        of_this = 10 if variant in ("all", "dqn") else seeds  # these two are compared most
-        RUNS |= run(f"rainbow_{world}/{variant}", minutes, "rainbow", options, f"{settings} {change}", of_this)
+        RUNS |= run(f"rainbow_{world}/{variant}", minutes, "rainbow", options, f"{settings} {change}", seeds)
 
 ABLATION = (
     *("reference", "unrefined", "both", "no_replay", "batch_of_one", "small_buffer", "no_target_network", "neither"),
