@@ -70,10 +70,12 @@ test-oldest: .venv/dev.stamp ## the library with the oldest declared version of 
 OLDEST = tests/contracts tests/functional tests/worlds tests/parts tests/training tests/agents
 
 # They go into an environment of their own: their pins are not ours.
-peers: .venv/dev.stamp ## what the benchmarks compare with and the course does not need: Otter
+peers: .venv/dev.stamp ## what the benchmarks compare with and the course does not need: Otter, Stable-Baselines3, rejax
 	test -d build/peers || $(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip install --disable-pip-version-check -q "$$(grep ^torch== constraints.txt)"
-	build/peers/bin/python -m pip install --disable-pip-version-check -q -e . otter-grader ipykernel
+	build/peers/bin/python -m pip install --disable-pip-version-check -q -e . otter-grader ipykernel stable-baselines3 sb3-contrib
+	test -d build/rejax || $(PYTHON) -m venv build/rejax
+	build/rejax/bin/python -m pip install --disable-pip-version-check -q rejax "gymnax<0.1"
 
 # It goes to a folder of its own that stands before .venv on the path.
 test-gymnasium: .venv/dev.stamp ## the worlds with the newest Gymnasium

@@ -3,12 +3,13 @@
     make peers                                            # Otter, in build/peers
     .venv/bin/python benchmarks/grading.py ps1            # 60 notebooks: a quarter of an hour
     .venv/bin/python benchmarks/grading.py ps2 --notebooks 6
-    .venv/bin/python benchmarks/grading.py ps1 --only ours --notebooks 1000    # a whole class, once
+    .venv/bin/python benchmarks/grading.py ps1 --only ours --notebooks 1000 --jobs 3    # a whole class, once
 
 Half of the notebooks are solved, in each of the others one function is still a stub. CPU seconds are those of all
 processes in the control group that this one was started in: where that is the whole machine, nothing else may run
-meanwhile (`systemd-run --scope` gives it one of its own). Ours is graded twice, with one and with two submissions at a
-time. MB are what a grader's processes took together, the median in the first and in the last tenth of its time.
+meanwhile (`systemd-run --scope` gives it one of its own). Ours is graded with one and with two submissions at a time,
+or as --jobs says. MB are what a grader's processes took together, the median in the first and in the last tenth of its
+time.
 """
 
 import argparse
@@ -161,13 +162,16 @@ def main() -> None:
     parser.add_argument("problem_set", choices=PROBLEM_SETS)
     parser.add_argument("--notebooks", type=int, default=60)
     parser.add_argument("--only", choices=["ours"], help="leave the peers out")
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2], help="of ours: submissions at a time")
     options = parser.parse_args()
     name, n = PROBLEM_SETS[options.problem_set], options.notebooks
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         os.chmod(folder, 0o755)
         hand_in(name, folder, n)
-        contenders = {f"rlcourse grade --jobs {jobs}": lambda jobs=jobs: ours(name, folder, jobs) for jobs in (1, 2)}
+        contenders = {
+            f"rlcourse grade --jobs {jobs}": lambda jobs=jobs: ours(name, folder, jobs) for jobs in options.jobs
+        }
         if not options.only:
             make_nbgrader_course(name, folder)
             archive = make_otter_grader(name, folder)

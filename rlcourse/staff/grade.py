@@ -39,7 +39,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--roster", type=Path, metavar="FILE", help="CSV with id, name: tells who handed in nothing")
     parser.add_argument("--student", metavar="NAME", help="grade this one again, whatever is there already")
     parser.add_argument("--seed", type=int, default=0, help="what the hidden inputs are drawn from (default 0)")
-    parser.add_argument("--jobs", type=int, default=default_jobs(), help="submissions at a time (default: one a core)")
+    parser.add_argument(
+        "--jobs", type=int, default=default_jobs(), help="submissions at a time (default: one more than cores)"
+    )
     scheduler = "judge on the workers of this Dask scheduler, which share the file system"
     parser.add_argument("--scheduler", metavar="ADDRESS", help=scheduler)
     parser.add_argument("--solutions", type=Path, default=PACKAGE.parent / "solutions", help="the master notebooks")
@@ -55,7 +57,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def default_jobs() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """One more than cores: a submission's judge and its worker take turns, and one of them waits for the other."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def command(options: argparse.Namespace) -> int:
