@@ -19,7 +19,7 @@ from rlcourse.worlds.grids import grid_world, random_mdp
 
 torch.set_num_threads(1)
 
-SETS = ("ps1", "ps2", "ps3", "ps4")
+SETS = ("ps1", "ps2", "ps3", "ps4", "ps5")
 BANK = {name: entry for key in SETS for name, entry in bank(key).items()}
 WRONG = [(name, mistake) for key in SETS for name, mistakes in misconceptions(key).items() for mistake in mistakes]
 ALL_STYLES = [(key, style) for key in SETS for style in BY_SET[key]]

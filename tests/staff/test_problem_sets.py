@@ -14,7 +14,7 @@ from rlcourse.staff import sandbox
 from rlcourse.staff.edition import student_edition
 from rlcourse.staff.judge import Job, judge
 
-SETS = ("ps1", "ps2", "ps3", "ps4")
+SETS = ("ps1", "ps2", "ps3", "ps4", "ps5")
 pytestmark = [
     pytest.mark.sandbox,
     pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox: {sandbox.missing()}"),

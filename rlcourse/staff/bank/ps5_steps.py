@@ -196,16 +196,6 @@ def _(objective, kl, start, step, max_kl, shrink, max_tries):
     return found
 
 
-@BACKTRACKING_LINE_SEARCH.mistake("walks-on", "Every try begins at start: a step that failed is taken back first.")
-def _(objective, kl, start, step, max_kl, shrink, max_tries):
-    before, theta = float(objective(start)), start
-    for j in range(max_tries):
-        theta = theta + shrink**j * step
-        if float(objective(theta)) > before and float(kl(theta)) <= max_kl:
-            return theta
-    return start
-
-
 @BACKTRACKING_LINE_SEARCH.mistake("step-alone", "Return the new parameters, start plus the step that was found.")
 def _(objective, kl, start, step, max_kl, shrink, max_tries):
     return _searched(objective, kl, start, step, max_kl, [shrink**j for j in range(max_tries)]) - start

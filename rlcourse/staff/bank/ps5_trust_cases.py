@@ -22,6 +22,7 @@ CONJUGATE_GRADIENT = Entry(
         solve("b is 0: so is the solution", _F, 0 * _B, 3, 1e-10, part="edges"),
         solve("nothing is left after one product", 2 * torch.eye(3), _B, 3, 0.0, part="edges"),
         solve("a tol that stops it after some products", _STRETCHED, _B, 3, 0.4, part="edges"),
+        solve("a tol that it has not reached after two products", _STRETCHED, _B, 3, 0.25, part="edges"),
         solve("a large b, and a tol in proportion to it", _STRETCHED, 1024 * _B, 3, 0.4, part="edges"),
         solve("no product at all: 0", _F, _B, 0, 1e-10, part="edges"),
         solve("one parameter", numbers((4.0,)), numbers(3.0), 1, 1e-10, part="edges"),
