@@ -59,6 +59,16 @@ class Strict(World):
         return 1.0
 
 
+class Target(World):
+    """The nearer each action is to 0.5 and -0.5, the better; an episode is one step."""
+
+    def __init__(self) -> None:
+        super().__init__(length=1, actions=Box(-1, 1, (2,), np.float32))
+
+    def paid(self, action: Any) -> float:
+        return -float(((action - [0.5, -0.5]) ** 2).sum())
+
+
 class Noise(World):
     """Every reward is chance, whatever one does."""
 

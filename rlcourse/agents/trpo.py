@@ -37,8 +37,8 @@ class Config(Settings):
     shrink: ProperFraction = 0.8  # a step that did not do is tried again so much shorter ..
     max_tries: Count = 10  # .. and so often at most
     critic_steps: Count = 20  # an update, each on all of the rollout
-    learning_rate: Positive = 1e-3  # of the critic
-    anneal: bool = True  # it falls linearly to 0 at total_steps
+    learning_rate: Positive = 5e-3  # of the critic
+    anneal: bool = True  # max_kl and the learning rate fall linearly to 0 at total_steps
     max_grad_norm: Positive | None = None  # longer gradients of the critic are shortened
     hidden: Widths = (64, 64)
 
@@ -110,21 +110,21 @@ class TRPO(Agent):
         if self.seeds.diverged:
             return
 
-        def surrogate() -> Tensor:
+        def surrogate(theta: Tensor) -> Tensor:
+            vector_to_parameters(theta, parameters)
             ratio = (self.policy(batch.obs).log_prob(batch.action) - batch.log_prob).exp()
             return -self.surrogate_loss(ratio, batch.advantage)
 
-        def kl() -> Tensor:
+        def kl(theta: Tensor) -> Tensor:
+            vector_to_parameters(theta, parameters)
             parts = self.policy(batch.obs).parts()
             return self.kl(*batch.old.chunk(len(parts), dim=-1), *parts).mean()
 
-        def at(measure: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
-            return lambda theta: (vector_to_parameters(theta, parameters), measure())[1]
-
         start = parameters_to_vector(parameters).detach()
-        gradient = torch.cat([slope.flatten() for slope in torch.autograd.grad(surrogate(), parameters)])
-        fisher = partial(self.fisher_vector_product, kl, parameters, damping=config.damping)
+        gradient = torch.cat([slope.flatten() for slope in torch.autograd.grad(surrogate(start), parameters)])
+        fisher = partial(self.fisher_vector_product, partial(kl, start), parameters, damping=config.damping)
         natural = self.conjugate_gradient(fisher, gradient, config.iterations, config.tol)
-        step = self.natural_step(gradient, natural, config.max_kl)
-        found = self.line_search(at(surrogate), at(kl), start, step, config.max_kl, config.shrink, config.max_tries)
-        self.reports = look_back(self.policy, self.critic, rollout, kl=at(kl)(found), gradient=gradient.norm())
+        max_kl = config.max_kl * (1 - (self.steps - len(batch.obs)) / config.total_steps if config.anneal else 1)
+        step = self.natural_step(gradient, natural, max_kl)
+        found = self.line_search(surrogate, kl, start, step, max_kl, config.shrink, config.max_tries)
+        self.reports = look_back(self.policy, self.critic, rollout, kl=kl(found), gradient=gradient.norm())

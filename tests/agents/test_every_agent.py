@@ -106,6 +106,14 @@ ROWS = {
         called={"optimal_baseline": {"baseline": "optimal"}, "entropy": {"entropy_coef": 0.1}},
         uncalled={"optimal_baseline": {}, "entropy": {"entropy_coef": 0.0}},
     ),
+    "acktr": Row(
+        "ACKTR",
+        ON_POLICY,
+        value=critic,
+        learns={"total_steps": 2_000, "anneal": False},
+        whole="gae",
+        alone=True,
+    ),
     "trpo": Row(
         "TRPO",
         ON_POLICY | {"rollout_length": 20, "critic_steps": 3},

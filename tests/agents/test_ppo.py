@@ -11,7 +11,7 @@ from rlcourse.functional.policy_losses import kl_penalty_loss, ppo_clip_loss
 from rlcourse.functional.returns import gae
 from rlcourse.training.loop import train
 from rlcourse.worlds.probes import Probe
-from tests.small_worlds import World
+from tests.small_worlds import Target, World
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 close = torch.testing.assert_close
@@ -65,6 +65,16 @@ def test_its_values_are_right(kind):
     for seen, value in by_hand[kind].items():
         values = learner.critic(observations(learner)).detach().unflatten(0, (-1, 3))[:, seen]
         close(values, torch.full((2,), value), atol=0.15, rtol=0)
+
+
+@pytest.mark.parametrize("objective", ["clip", "adaptive_kl"])
+def test_a_gaussian_policy_finds_its_target_and_narrows(objective):
+    learner = PPO(Target, 2, 0, dataclasses.replace(SMALL, objective=objective, rollout_length=16, total_steps=4_000))
+    train(learner, evaluations=0)
+    with torch.no_grad():
+        pi = learner.policy(torch.zeros(2, 1))
+    close(pi.mean, torch.tensor([[0.5, -0.5]]).expand(2, 2), atol=0.2, rtol=0)
+    assert (pi.log_std < -0.3).all()
 
 
 def test_the_old_policy_is_taken_once_and_never_again():

@@ -12,7 +12,7 @@ from rlcourse.agents.trpo import TRPO, Config
 from rlcourse.functional import trust_region
 from rlcourse.training.loop import train
 from rlcourse.worlds.probes import Probe
-from tests.small_worlds import Noise
+from tests.small_worlds import Noise, Target
 
 torch.set_num_threads(1)  # the nets are small: threads would only wait for each other
 close = torch.testing.assert_close
@@ -71,6 +71,14 @@ def test_it_solves_each_probe(kind):
         assert pi[1, 1] > 0.9
     if kind == "both matter":
         assert pi[0, 0] > 0.9 and pi[2, 1] > 0.9
+
+
+def test_a_gaussian_policy_finds_its_target_and_narrows():
+    learner, _ = watched(Target, dataclasses.replace(SMALL, rollout_length=16, max_kl=0.05))
+    with torch.no_grad():
+        pi = learner.policy(torch.zeros(1, 1))
+    close(pi.mean, torch.tensor([[0.5, -0.5]]), atol=0.2, rtol=0)
+    assert (pi.log_std < -0.3).all()
 
 
 @pytest.mark.parametrize("env", [both_matter, continuous])

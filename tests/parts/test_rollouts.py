@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlcourse.functional.policy_losses import entropy
-from rlcourse.parts.policies import Categorical
-from rlcourse.parts.rollouts import Rollout, RolloutMemory, Rollouts, look_back, normalised, side_by_side
+from rlcourse.parts.policies import Categorical, Gaussian
+from rlcourse.parts.rollouts import Rollout, RolloutMemory, Rollouts, as_it_was, look_back, normalised, side_by_side
 from rlcourse.parts.seeds import Seeds
 from rlcourse.worlds.envs import Step
 
@@ -126,6 +126,21 @@ def test_each_seeds_advantages_are_normalised_by_themselves(T, K, B):
         np.testing.assert_allclose(whole[:, k * B : (k + 1) * B], expected, rtol=1e-3, atol=1e-4)
     flat = x.unflatten(1, (K, B)).transpose(0, 1).flatten()  # as a minibatch has them
     np.testing.assert_allclose(normalised(flat, K).view(K, T, B), whole.reshape(T, K, B).swapaxes(0, 1), atol=1e-5)
+
+
+def test_what_networks_say_before_they_change_comes_along_without_gradients():
+    rollout, weight = a_rollout(3, 2), torch.ones(1, requires_grad=True)
+    rollout.action = rollout.action.unsqueeze(-1)
+    told = as_it_was(
+        lambda obs: Gaussian(weight * obs[..., :1].float(), torch.zeros(2, 1)),
+        lambda obs: weight * obs[..., 1],
+        rollout,
+    )
+    assert set(vars(told)) == {*vars(rollout), "values", "next_values", "log_prob", "old"}
+    assert torch.equal(told.values, rollout.obs[..., 1]) and torch.equal(told.next_values, rollout.next_obs[..., 1])
+    torch.testing.assert_close(told.log_prob, torch.full((3, 2), -0.5 * np.log(2 * np.pi)))  # each took the mean
+    assert told.old.shape == (3, 2, 2) and torch.equal(told.old[..., 0], rollout.obs[..., 0].float())
+    assert not any(x.requires_grad for x in vars(told).values()) and not hasattr(rollout, "old")
 
 
 def test_looking_back_tells_what_changed():
