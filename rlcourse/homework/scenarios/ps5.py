@@ -162,7 +162,14 @@ def search_keeps_start_and_step(
 _PROBE = partial(Probe, "both matter")
 _PPO_PROBE = ppo.Config(total_steps=1_600, n_envs=4, rollout_length=8, epochs=5, hidden=(16,), learning_rate=1e-2)
 _TRPO_PROBE = trpo.Config(
-    total_steps=3_200, n_envs=8, rollout_length=8, hidden=(16,), max_kl=0.02, learning_rate=1e-2, critic_steps=5
+    total_steps=3_200,
+    n_envs=8,
+    rollout_length=8,
+    hidden=(16,),
+    max_kl=0.02,
+    learning_rate=1e-2,
+    critic_steps=5,
+    anneal=False,
 )
 CART_POLE = ppo.Config(total_steps=50_000, epochs=5, minibatches=4, learning_rate=1.5e-3)
 CART_POLE_RETURN = 475.0  # what a seed has to reach: where CartPole-v1 counts as solved
