@@ -73,7 +73,7 @@ OLDEST = tests/contracts tests/functional tests/worlds tests/parts tests/trainin
 peers: .venv/dev.stamp ## what the benchmarks compare with and the course does not need: Otter
 	test -d build/peers || $(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip install --disable-pip-version-check -q "$$(grep ^torch== constraints.txt)"
-	build/peers/bin/python -m pip install --disable-pip-version-check -q -e . otter-grader
+	build/peers/bin/python -m pip install --disable-pip-version-check -q -e . otter-grader ipykernel
 
 # It goes to a folder of its own that stands before .venv on the path.
 test-gymnasium: .venv/dev.stamp ## the worlds with the newest Gymnasium

@@ -5,32 +5,34 @@
     .venv/bin/python benchmarks/grading.py ps2 --notebooks 6
     .venv/bin/python benchmarks/grading.py ps1 --only ours --notebooks 1000    # a whole class, once
 
-Half of the notebooks are solved, in each of the others one function is still a stub. CPU seconds are those of the whole
-machine (or container), read from its control group: nothing else may run meanwhile. Ours is graded twice, with one and
-with two submissions at a time.
+Half of the notebooks are solved, in each of the others one function is still a stub. CPU seconds are those of all
+processes in the control group that this one was started in: where that is the whole machine, nothing else may run
+meanwhile (`systemd-run --scope` gives it one of its own). Ours is graded twice, with one and with two submissions at a
+time. MB are what a grader's processes took together, the median in the first and in the last tenth of its time.
 """
 
 import argparse
+import contextlib
 import copy
 import csv
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from rlcourse.contracts.graded import PROBLEM_SETS
 from rlcourse.staff import cells
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "build" / "peers" / "bin"
-COUNTERS = (  # where Linux keeps what a container has used: the file, how to read it
-    ("/sys/fs/cgroup/cpu.stat", lambda text: int(text.split()[1]) / 1e6),
-    ("/sys/fs/cgroup/cpuacct/cpuacct.usage", lambda text: int(text) / 1e9),
-    ("/proc/stat", lambda text: sum(map(int, text.split()[1:4])) / os.sysconf("SC_CLK_TCK")),
-)
 OTTER_TEST = """OK_FORMAT = False
 from otter.test_files import test_case
 name, points = {name!r}, {points}
@@ -41,9 +43,36 @@ def asks(env):
 
 
 def cpu_seconds() -> float:
-    """What all processes have used so far."""
-    path, read = next((path, read) for path, read in COUNTERS if os.path.exists(path))
-    return read(Path(path).read_text())
+    """What all processes of this control group have used so far, those that have ended too."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if "cpuacct" in controllers.split(","):  # the groups of version 1, one tree a controller
+            return int(Path(f"/sys/fs/cgroup/cpuacct{group}/cpuacct.usage").read_text()) / 1e9
+        if not controllers and (used := Path(f"/sys/fs/cgroup{group}/cpu.stat")).exists():  # of version 2
+            return int(used.read_text().split()[1]) / 1e6
+    return sum(map(int, Path("/proc/stat").read_text().split()[1:4])) / os.sysconf("SC_CLK_TCK")  # the machine's
+
+
+@contextlib.contextmanager
+def memory() -> Iterator[list[float]]:
+    """What all processes below this one take, in MB, once a second."""
+    seen, over = [], threading.Event()
+
+    def look() -> None:
+        while not over.wait(1):
+            sizes = []
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    sizes.append(process.memory_info().rss)
+            seen.append(sum(sizes) / 2**20)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
 
 
 def hand_in(name: str, folder: Path, notebooks: int) -> None:
@@ -145,15 +174,21 @@ def main() -> None:
             contenders["nbgrader autograde"] = lambda: nbgrader(name, folder)
             contenders["otter run"] = lambda: otter(name, folder, archive)
         print(f"{name}, {n} notebooks; seconds a notebook")
-        print(f"{'':24}{'CPU':>8}{'wall':>8}{'CPU against ours':>18}   scores")
+        print(f"{'':24}{'CPU':>8}{'wall':>8}{'CPU / ours':>13}{'MB':>16}   scores")
         first = None
         for title, grade in contenders.items():
             cpu, wall = cpu_seconds(), time.monotonic()
-            scores = grade()
+            with memory() as megabytes:
+                scores = grade()
             cpu, wall = cpu_seconds() - cpu, time.monotonic() - wall
             first = first or cpu
             counts = ", ".join(f"{list(scores.values()).count(s)} x {s:g}" for s in sorted(set(scores.values())))
-            print(f"{title:24}{cpu / n:8.2f}{wall / n:8.2f}{cpu / first:17.1f}x   {counts}", flush=True)
+            tenth = max(1, len(megabytes) // 10)
+            took = [f"{statistics.median(part):6.0f}" for part in (megabytes[:tenth], megabytes[-tenth:]) if part]
+            print(
+                f"{title:24}{cpu / n:8.2f}{wall / n:8.2f}{cpu / first:12.1f}x{' to'.join(took):>16}   {counts}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -105,6 +105,7 @@ RUNS = (
     | run("cem_cartpole", 2, "cem", f"{CARTPOLE} --steps 75000")
     | run("reinforce_cartpole", 2, "reinforce", f"{CARTPOLE} --steps 75000")
     | run("a2c_cartpole", 1, "a2c", f"{CARTPOLE} --steps 200000 --evaluations 10")
+    | run("a2c_cartpole_short", 1, "a2c", f"{CARTPOLE} --steps 75000", "gamma=0.98 learning_rate=5e-3")
     | run("a2c_inverted_pendulum", 4, "a2c", PENDULUM, "entropy_coef=0 max_grad_norm=None")
     | run("ppo_cartpole", 1, "ppo", f"{CARTPOLE} --steps 100000 --evaluations 10")
     | run("trpo_cartpole", 2, "trpo", f"{CARTPOLE} --steps 100000 --evaluations 10")

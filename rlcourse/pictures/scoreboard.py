@@ -47,6 +47,10 @@ def scoreboard(records: Mapping[str, str | Path], ax: Axes | None = None, solved
             said = f"{(last >= solved).sum()} of {len(last)} seeds end there"
             ax.text(1.02, row, said, transform=ax.get_yaxis_transform(), va="center", fontsize=12)
         ax.set(xscale="log", xlabel="steps", yticks=range(len(records)), yticklabels=list(records))
+        marks = np.array([1, 2, 5]) * 10.0 ** np.arange(2, 8)[:, None]
+        within = [mark for mark in marks.ravel() if ax.get_xlim()[0] <= mark <= ax.get_xlim()[1]]
+        ax.set_xticks(within, [f"{mark:,.0f}" for mark in within])
+        ax.minorticks_off()
         ax.set_ylim(len(records) - 0.5, -0.5)
         ax.grid(axis="x", alpha=0.25, which="both")
     return ax

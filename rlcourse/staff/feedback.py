@@ -10,6 +10,7 @@ from rlcourse.staff.export import number, status
 CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f]")
 LABELS = {
     "passed": ("✓", "correct"),
+    "passed in part": ("◐", "correct, and paid in the share in which the functions that it calls are right"),
     "failed": ("✗", "not correct"),
     "not attempted": ("–", "not attempted"),
     "time limit": ("…", "took too long"),
@@ -26,7 +27,8 @@ h1 { font-size: 1.6rem; margin-bottom: 0 } h2 { font-size: 1.05rem; margin: 0; f
 .score small { font-size: 1rem; font-weight: 400; color: var(--open) }
 section { border: 1px solid var(--line); border-left: .4rem solid var(--open); border-radius: .4rem;
   padding: .6rem 1rem; margin: .7rem 0 }
-section.passed { border-left-color: var(--good) } section.failed, section.crashed, section.time-limit {
+section.passed, section.passed-in-part { border-left-color: var(--good) }
+section.failed, section.crashed, section.time-limit {
   border-left-color: var(--bad) }
 header { display: flex; justify-content: space-between; gap: 1rem; align-items: baseline; flex-wrap: wrap }
 .points { font-weight: 700; white-space: nowrap } .passed .verdict { color: var(--good) }

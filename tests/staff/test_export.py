@@ -7,7 +7,7 @@ import json
 import pytest
 from classroom import FULL, as_bytes, hidden, master, student
 
-from rlcourse.staff import cells, export, feedback, gradebook
+from rlcourse.staff import cells, export, feedback, gradebook, judge
 
 EVIL = "<script>alert(1)</script>\x1b[31m"
 
@@ -92,6 +92,16 @@ def test_a_page_shows_every_verdict(verdict):
     page = feedback.page(result(test_double={"verdict": verdict, "points": 0.0, "hint": "A hint."}), "ps1")
     assert feedback.LABELS[verdict][1] in page
     assert ("A hint." in page) == (verdict != "grader error")
+
+
+def test_a_page_shows_a_training_cell_that_was_paid_in_part():
+    cell = next(cell for cell in cells.read(as_bytes(master())) if cell.name == "test-double")
+    judged = judge.outcome(cell, "passed", "paid in part", share=0.5)
+    assert judged["points"] == cell.points / 2
+    shown = result(test_double=judged)
+    for page in (feedback.page(shown, "ps1"), feedback.index([shown], {"jane": "jane.html"}, "ps1")):
+        assert feedback.LABELS[judged["verdict"]][1] in page
+    assert "paid in part" in feedback.page(shown, "ps1")
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path):

@@ -97,6 +97,12 @@ def test_a_record_that_is_not_there_or_all_of_them_are_refused(course_with_recor
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "solutions").iterdir() if path.is_dir()))
+def test_the_course_as_it_stands_can_be_handed_out(tmp_path, name):
+    release.release(name.split("_")[0], tmp_path / "made", root=ROOT)
+    assert (tmp_path / "made" / f"{name}.ipynb").exists()
+
+
 def test_the_package_needs_what_the_course_needs(bundle):
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     theirs = tomllib.loads((bundle / "pyproject.toml").read_text())["project"]

@@ -18,7 +18,6 @@ def test_the_class_changes_cells_that_there_are():
         assert set(changes or {}) <= solutions, student
 
 
-@pytest.mark.slow
 @pytest.mark.sandbox
 @pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox: {sandbox.missing()}")
 def test_the_tour_grades_everyone_as_he_deserves(tmp_path, capsys):
