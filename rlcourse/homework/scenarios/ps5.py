@@ -1,4 +1,4 @@
-"""The scenarios of problem set 5: what functions make of other functions, and PPO and TRPO driven by a student's."""
+"""The scenarios of problem set 5: PPO, TRPO and ACKTR driven by a student's functions. See ps5_questions.py, too."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,154 +10,17 @@ import torch
 from numpy import ndarray
 from torch import Tensor
 
-from rlcourse.agents import ppo, trpo
+from rlcourse.agents import acktr, ppo, trpo
+from rlcourse.agents.acktr import ACKTR
 from rlcourse.agents.ppo import PPO
 from rlcourse.agents.trpo import TRPO
 from rlcourse.homework.at_work import Result, by_name, cart_pole, in_shape
+from rlcourse.homework.follows import kfac_step_size
 from rlcourse.homework.scenarios import results_of, scenario
+from rlcourse.parts.agent import in_tensors
 from rlcourse.parts.rollouts import Rollout
 from rlcourse.training.loop import evaluate, train
 from rlcourse.worlds.probes import Probe
-
-# What is asked of functions that take functions
-
-
-def _times(matrix: Tensor, vector: Any) -> Tensor:
-    """matrix @ vector, in the vector's precision."""
-    v = torch.as_tensor(vector)
-    return matrix.to(v.dtype) @ v
-
-
-@scenario
-def solve_by_products(conjugate_gradient: Callable, matrix: Tensor, b: Tensor, iterations: int, tol: float) -> Any:
-    """What a function makes of b, given products with a matrix."""
-    return conjugate_gradient(partial(_times, matrix), b, iterations, tol)
-
-
-@scenario
-def solve_keeps_b(conjugate_gradient: Callable, matrix: Tensor, b: Tensor, iterations: int, tol: float) -> bool:
-    """Whether b is as it was when the products have been taken."""
-    before = b.clone()
-    conjugate_gradient(partial(_times, matrix), b, iterations, tol)
-    return torch.equal(before, b)
-
-
-@scenario
-def curvature_of_a_bowl(
-    fisher_vector_product: Callable, layers: list[Tensor], matrix: Tensor, vector: Tensor, damping: float
-) -> Any:
-    """Products with the curvature of d^T M d / 2, where d is how far the layers have moved: M is that curvature."""
-    params = [layer.clone().requires_grad_() for layer in layers]
-    start = torch.cat([layer.flatten() for layer in layers])
-
-    def kl() -> Tensor:
-        d = torch.cat([p.flatten() for p in params]) - start
-        return d @ matrix @ d / 2
-
-    return fisher_vector_product(kl, params, vector, damping)
-
-
-def _network(layers: list[Tensor], obs: Tensor) -> Tensor:
-    """Logits of a network with these weights and biases, W, b, W, b, ..; tanh between its layers."""
-    x = obs
-    for k in range(0, len(layers), 2):
-        x = (x if k == 0 else x.tanh()) @ layers[k].T + layers[k + 1]
-    return x
-
-
-def _policy(layers: list[Tensor], obs: Tensor) -> tuple[list[Tensor], Callable[[], Tensor]]:
-    """A network's parameters, and its mean divergence from what it is now."""
-    params = [layer.clone().requires_grad_() for layer in layers]
-    old = _network(layers, obs).log_softmax(-1)
-
-    def kl() -> Tensor:
-        new = _network(params, obs).log_softmax(-1)
-        return torch.nn.functional.kl_div(new, old, reduction="batchmean", log_target=True)
-
-    return params, kl
-
-
-@scenario
-def curvature_of_a_policy(
-    fisher_vector_product: Callable, layers: list[Tensor], obs: Tensor, vector: Tensor, damping: float
-) -> Any:
-    """Products with the Fisher matrix of a small softmax policy, its weights and biases in turn."""
-    params, kl = _policy(layers, obs)
-    return fisher_vector_product(kl, params, vector, damping)
-
-
-@scenario
-def two_products(
-    fisher_vector_product: Callable, layers: list[Tensor], obs: Tensor, vector: Tensor, damping: float
-) -> tuple:
-    """The same product asked for twice."""
-    params, kl = _policy(layers, obs)
-    return tuple(fisher_vector_product(kl, params, vector.clone(), damping) for _ in range(2))
-
-
-def _line(
-    slope: Tensor, bend: float, level: float, edge: float, price: float, kl_edge: float, start: Tensor
-) -> tuple[Callable[[Any], Tensor], Callable[[Any], Tensor]]:
-    """An objective, a parabola that is `level` at start, and a divergence; NaN further away than their edges."""
-
-    def objective(theta: Any) -> Tensor:
-        d = torch.as_tensor(theta) - start
-        return torch.where(d.norm() <= edge, level + slope @ d - bend / 2 * d @ d, torch.nan)
-
-    def kl(theta: Any) -> Tensor:
-        d = torch.as_tensor(theta) - start
-        return torch.where(d.norm() <= kl_edge, price / 2 * d @ d, torch.nan)
-
-    return objective, kl
-
-
-@scenario
-def search_a_line(
-    backtracking_line_search: Callable,
-    slope: Tensor,
-    bend: float,
-    level: float,
-    edge: float,
-    price: float,
-    kl_edge: float,
-    start: Tensor,
-    step: Tensor,
-    max_kl: float,
-    shrink: float,
-    max_tries: int,
-) -> Any:
-    """Where a line search ends. With d = theta - start, n its length:
-
-    the objective is level + slope d - bend n^2 / 2, NaN where n > edge; the divergence is price n^2 / 2, NaN where
-    n > kl_edge.
-    """
-    objective, kl = _line(slope, bend, level, edge, price, kl_edge, start.clone())
-    return backtracking_line_search(objective, kl, start, step, max_kl, shrink, max_tries)
-
-
-@scenario
-def search_keeps_start_and_step(
-    backtracking_line_search: Callable,
-    slope: Tensor,
-    bend: float,
-    level: float,
-    edge: float,
-    price: float,
-    kl_edge: float,
-    start: Tensor,
-    step: Tensor,
-    max_kl: float,
-    shrink: float,
-    max_tries: int,
-) -> bool:
-    """Whether start and step are as they were when the search is over."""
-    before = start.clone(), step.clone()
-    objective, kl = _line(slope, bend, level, edge, price, kl_edge, start.clone())
-    backtracking_line_search(objective, kl, start, step, max_kl, shrink, max_tries)
-    return torch.equal(before[0], start) and torch.equal(before[1], step)
-
-
-# What is trained
 
 _PROBE = partial(Probe, "both matter")
 _PPO_PROBE = ppo.Config(total_steps=1_600, n_envs=4, rollout_length=8, epochs=5, hidden=(16,), learning_rate=1e-2)
@@ -171,12 +34,13 @@ _TRPO_PROBE = trpo.Config(
     critic_steps=5,
     anneal=False,
 )
+_ACKTR_PROBE = acktr.Config(total_steps=3_200, n_envs=8, rollout_length=8, hidden=(16,), max_kl=0.02)
 CART_POLE = ppo.Config(total_steps=50_000, epochs=5, minibatches=4, learning_rate=1.5e-3)
 CART_POLE_RETURN = 475.0  # what a seed has to reach: where CartPole-v1 counts as solved
 _SEEN = torch.tensor([[-1.0], [0.0], [1.0]])
 
 
-def _chances(agent: PPO | TRPO) -> ndarray:
+def _chances(agent: PPO | TRPO | ACKTR) -> ndarray:
     """The policies [K, 3 observations -1, 0, 1, 2 actions]."""
     K = len(agent.seeds)
     with torch.no_grad():
@@ -249,6 +113,20 @@ def _by_trpo(agent: TRPO) -> tuple[ndarray, float]:
 
 
 @scenario
+def solve_probe_by_acktr(
+    kfac_precondition: Callable, natural_step: Callable, seed: int = 0
+) -> dict[str, dict[str, ndarray]]:
+    """ACKTR in the same world, three seeds: "K-FAC", with the "policy" [3 seeds, 3 observations, 2 actions]."""
+    size = partial(kfac_step_size, lambda _: in_tensors(natural_step))
+    policies = []
+    for k in range(3):
+        agent = ACKTR(_PROBE, 1, seed + k, _ACKTR_PROBE, kfac_precondition=kfac_precondition, kfac_step_size=size)
+        train(agent, evaluations=0)
+        policies.append(_chances(agent))
+    return {"K-FAC": {"policy": np.concatenate(policies)}}
+
+
+@scenario
 def learn_cart_pole_by_ppo(ppo_clip_loss: Callable, seed: int = 0) -> dict[str, ndarray]:
     """PPO on CartPole-v1, eight seeds side by side: the weights [8, ...] of their policies by name."""
     agent = PPO("CartPole-v1", 8, seed, CART_POLE, ppo_clip_loss=ppo_clip_loss)
@@ -271,11 +149,9 @@ PROBE_POLICIES = {-1: 0, 1: 1}  # by hand: the action that fits the observation 
 MAX_KL = _TRPO_PROBE.max_kl
 
 
-@results_of("solve_trust_region_probes")
-def trust_region_probe_results(learned: Any) -> list[Result]:
-    """By how much the probability of action 1 in each probe is off, seed by seed; and how far TRPO's updates went."""
+def _probe_results(learned: Any, probes: tuple[str, ...]) -> list[Result]:
     results = []
-    for probe, found in by_name(learned, ("clip", "price", "trust region"), "what was learned").items():
+    for probe, found in by_name(learned, probes, "what was learned").items():
         found = by_name(found, ("policy", "moved") if probe == "trust region" else ("policy",), probe)
         chance = in_shape(found["policy"], (3, 3, 2), f"{probe}: the policy")[..., 1]
         off = np.max([np.abs(chance[:, seen + 1] - right) for seen, right in PROBE_POLICIES.items()], axis=0)
@@ -284,6 +160,18 @@ def trust_region_probe_results(learned: Any) -> list[Result]:
             moved = in_shape(found["moved"], (3,), f"{probe}: the divergences")
             results.append(Result(probe, tuple(moved), 1.01 * MAX_KL, "KL of an update", at_most=True))
     return results
+
+
+@results_of("solve_trust_region_probes")
+def trust_region_probe_results(learned: Any) -> list[Result]:
+    """By how much the probability of action 1 in each probe is off, seed by seed; and how far TRPO's updates went."""
+    return _probe_results(learned, ("clip", "price", "trust region"))
+
+
+@results_of("solve_probe_by_acktr")
+def acktr_probe_results(learned: Any) -> list[Result]:
+    """By how much the probability of action 1 is off, seed by seed."""
+    return _probe_results(learned, ("K-FAC",))
 
 
 @results_of("learn_cart_pole_by_ppo")

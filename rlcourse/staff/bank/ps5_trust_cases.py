@@ -5,7 +5,19 @@ import torch
 from rlcourse.functional import trust_region
 from rlcourse.staff.bank import Case, Entry, keeps_arguments, ps5_trust_draws
 from rlcourse.staff.bank.drawing import numbers
-from rlcourse.staff.bank.ps5_trust_draws import INF, bowl, keeps_b, keeps_start, line, policy, solve, twice
+from rlcourse.staff.bank.ps5_trust_draws import (
+    INF,
+    bowl,
+    keeps_b,
+    keeps_start,
+    line,
+    no_step,
+    not_a_number,
+    policy,
+    solve,
+    solved_at_once,
+    twice,
+)
 
 _F = numbers((4, 1, 0), (1, 3, 1), (0, 1, 2))
 _B = numbers(1, 2, -1)
@@ -19,8 +31,8 @@ CONJUGATE_GRADIENT = Entry(
         solve("one product", _F, _B, 1, 1e-10),
         solve("two products", _F, _B, 2, 1e-10),
         solve("the matrix of a badly scaled policy", _STRETCHED, _B, 2, 1e-10),
-        solve("b is 0: so is the solution", _F, 0 * _B, 3, 1e-10, part="edges"),
-        solve("nothing is left after one product", 2 * torch.eye(3), _B, 3, 0.0, part="edges"),
+        solved_at_once("b is 0: so is the solution", _F, 0 * _B, 3, 1e-10),
+        solved_at_once("nothing is left after one product", 2 * torch.eye(3), _B, 3, 0.0),
         solve("a tol that stops it after some products", _STRETCHED, _B, 3, 0.4, part="edges"),
         solve("a tol that it has not reached after two products", _STRETCHED, _B, 3, 0.25, part="edges"),
         solve("a large b, and a tol in proportion to it", _STRETCHED, 1024 * _B, 3, 0.4, part="edges"),
@@ -67,7 +79,7 @@ NATURAL_STEP = Entry(
         Case("another bound", (_G, _X, 0.5)),
         Case("two parameters", (_G[:2], _X[:2], 0.02)),
         Case("the natural gradient is the gradient", (_G, _G.clone(), 0.02)),
-        Case("no gradient: no step", (0 * _G, 0 * _X, 0.01), "edges"),
+        no_step(0 * _G, 0 * _X, 0.01),
         Case("one parameter", (numbers(4.0), numbers(0.5), 0.25), "edges"),
         Case("a large gradient", (4096 * _G, _X, 0.01), "edges"),
         keeps_arguments(_G, _X, 0.01),
@@ -102,8 +114,8 @@ BACKTRACKING_LINE_SEARCH = Entry(
         line(
             "the objective is exactly what it was", (_UP, 4.0, 0.5, INF, 0.01, INF, _AT, _STEP, 0.01, 0.5, 5), "edges"
         ),
-        line("the objective is NaN at first", (_UP, 1.0, 0.5, 0.3, 0.01, INF, _AT, _STEP, 0.01, 0.5, 5), "edges"),
-        line("the divergence is NaN at first", (_UP, 1.0, 0.5, INF, 0.01, 0.3, _AT, _STEP, 0.01, 0.5, 5), "edges"),
+        not_a_number("the objective is NaN at first", (_UP, 1.0, 0.5, 0.3, 0.01, INF, _AT, _STEP, 0.01, 0.5, 5)),
+        not_a_number("the divergence is NaN at first", (_UP, 1.0, 0.5, INF, 0.01, 0.3, _AT, _STEP, 0.01, 0.5, 5)),
         line("one parameter", (_UP[:1], 1.0, 0.5, INF, 0.1, INF, _AT[:1], _STEP[:1], 0.01, 0.5, 5), "edges"),
         keeps_start((_UP, 10.0, 0.5, INF, 0.1, INF, _AT, _STEP, 0.01, 0.5, 5)),
     ),

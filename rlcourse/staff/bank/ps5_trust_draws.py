@@ -14,6 +14,10 @@ from rlcourse.staff.bank import CHANGED, Case, keeps_arguments
 from rlcourse.staff.bank.drawing import LARGE, SMALL, quarters
 
 INF = float("inf")
+# Where 0 is divided by 0 or NaN compared, the failure says itself what is wrong, whatever other mistake there is.
+NOTHING_LEFT = "nothing is left of b here, and 0 / 0 is NaN: no product, no step follows, and x stays as it is"
+NO_GRADIENT = "the gradient is 0 here, and 0 / 0 is NaN: the step is 0"
+NOT_A_NUMBER = "a try at which the objective or the divergence is NaN fails as any other, and the next one is shorter"
 
 
 def _positive(rng: Generator, D: int, least: float = 1.0) -> Tensor:
@@ -25,8 +29,12 @@ def _positive(rng: Generator, D: int, least: float = 1.0) -> Tensor:
 # conjugate_gradient
 
 
-def solve(about: str, *arguments: object, part: str = "values") -> Case:
-    return Case(about, arguments, part, "solve_by_products")
+def solve(about: str, *arguments: object, part: str = "values", otherwise: str = "") -> Case:
+    return Case(about, arguments, part, "solve_by_products", otherwise)
+
+
+def solved_at_once(about: str, *arguments: object) -> Case:
+    return solve(about, *arguments, part="edges", otherwise=NOTHING_LEFT)
 
 
 def keeps_b(*arguments: object) -> Case:
@@ -45,11 +53,7 @@ def conjugate_gradient(rng: Generator) -> Iterator[Case]:
     stretched = torch.diag(torch.tensor([0.125, 1.0, 2.0, 8.0])[torch.from_numpy(rng.permutation(4))])
     for about, *arguments in (
         ("no product at all: 0", F, b, 0, 1e-10),
-        ("b is 0: so is the solution", F, 0 * b, D, 1e-10),
-        ("b is 0 and so is tol", F, 0 * b, D, 0),
         ("one parameter", torch.tensor([[float(rng.uniform(0.5, 4))]]), quarters(rng, 1), 1, 1e-6),
-        ("nothing is left after one product", 2 * torch.eye(D), b, D, 0.0),
-        ("nothing is left after one product of one parameter", torch.tensor([[4.0]]), quarters(rng, 1), 5, 0.0),
         (
             "two different eigenvalues: two products",
             torch.diag(torch.tensor([1.0, 4, 1, 4, 1])),
@@ -67,6 +71,10 @@ def conjugate_gradient(rng: Generator) -> Iterator[Case]:
         ("a small matrix", SMALL * F, b, D, 1e-10),
     ):
         yield solve(about, *arguments, part="edges")
+    yield solved_at_once("b is 0: so is the solution", F, 0 * b, D, 1e-10)
+    yield solved_at_once("b is 0 and so is tol", F, 0 * b, D, 0)
+    yield solved_at_once("nothing is left after one product", 2 * torch.eye(D), b, D, 0.0)
+    yield solved_at_once("nothing is left of one parameter", torch.tensor([[4.0]]), quarters(rng, 1), 5, 0.0)
     yield keeps_b(F, b, D, 1e-10)
     yield keeps_b(F, quarters(rng, D), 1, 0.0)
 
@@ -139,6 +147,10 @@ def fisher_vector_product(rng: Generator) -> Iterator[Case]:
 # natural_step
 
 
+def no_step(*arguments: object) -> Case:
+    return Case("no gradient: no step", arguments, "edges", otherwise=NO_GRADIENT)
+
+
 def natural_step(rng: Generator) -> Iterator[Case]:
     def pair(D: int) -> tuple[Tensor, Tensor]:
         """A gradient and a natural one."""
@@ -155,8 +167,6 @@ def natural_step(rng: Generator) -> Iterator[Case]:
     for about, *arguments in (
         ("the natural gradient is the gradient", g, g.clone(), max_kl()),
         ("one parameter", *pair(1), max_kl()),
-        ("no gradient: no step", none, none.clone(), max_kl()),
-        ("no gradient of one parameter", none[:1], none[:1].clone(), 0.5),
         ("a large gradient", LARGE * g, LARGE * x, max_kl()),
         ("a small gradient", SMALL * g, SMALL * x, max_kl()),
         ("a curvature near 0", g, LARGE * x, max_kl()),
@@ -165,6 +175,8 @@ def natural_step(rng: Generator) -> Iterator[Case]:
         ("a small bound", g, x, 1e-6),
     ):
         yield Case(about, tuple(arguments), "edges")
+    yield no_step(none, none.clone(), max_kl())
+    yield no_step(none[:1], none[:1].clone(), 0.5)
     yield keeps_arguments(*pair(D), max_kl())
     yield keeps_arguments(*pair(1), 0.5)
 
@@ -172,8 +184,12 @@ def natural_step(rng: Generator) -> Iterator[Case]:
 # backtracking_line_search
 
 
-def line(about: str, arguments: tuple, part: str = "values") -> Case:
-    return Case(about, arguments, part, "search_a_line")
+def line(about: str, arguments: tuple, part: str = "values", otherwise: str = "") -> Case:
+    return Case(about, arguments, part, "search_a_line", otherwise)
+
+
+def not_a_number(about: str, arguments: tuple) -> Case:
+    return line(about, arguments, "edges", NOT_A_NUMBER)
 
 
 def keeps_start(arguments: tuple) -> Case:
@@ -228,12 +244,12 @@ def line_search(rng: Generator) -> Iterator[Case]:
         ("no try at all: start", on_a_line(tries=0)),
         ("one parameter", on_a_line(allowed=0.4, D=1)),
         ("many parameters", on_a_line(allowed=0.4, D=int(rng.integers(65, 129)))),
-        ("the objective is NaN at first", on_a_line(edge=0.4)),
-        ("the divergence is NaN at first", on_a_line(kl_edge=0.4)),
-        ("both are NaN wherever it looks: start", on_a_line(edge=0.01, kl_edge=0.01, tries=4)),
         ("an objective that is the same everywhere: start", on_a_line(rises=0.0)),
     ):
         yield line(about, arguments, "edges")
+    yield not_a_number("the objective is NaN at first", on_a_line(edge=0.4))
+    yield not_a_number("the divergence is NaN at first", on_a_line(kl_edge=0.4))
+    yield not_a_number("both are NaN wherever it looks: start", on_a_line(edge=0.01, kl_edge=0.01, tries=4))
     # By powers of two, so that the bounds are met exactly.
     step, start = torch.tensor([2.0, 0.0]), quarters(rng, 2)
     up = torch.tensor([0.5, 0.0])
