@@ -278,7 +278,7 @@ def _(gradient, input_cov, output_cov, damping):
 
 
 @KFAC_PRECONDITION.mistake(
-    "added-covariances", "A Kronecker product has the *products* of both's eigenvalues, not their sums."
+    "added-covariances", "The eigenvalues of a Kronecker product are the products u_i w_j, not sums."
 )
 def _(gradient, input_cov, output_cov, damping):
     out, wide = gradient.shape

@@ -25,7 +25,7 @@ def _(gradient, natural_gradient, max_kl):
     return _stepped(gradient, natural_gradient, (2 * max_kl / (gradient @ natural_gradient)) ** 2)
 
 
-@NATURAL_STEP.mistake("upside-down", "The flatter g'x, the longer the step: the bound stands above the line.")
+@NATURAL_STEP.mistake("upside-down", "The smaller g'x, the longer the step: the bound is divided by it.")
 def _(gradient, natural_gradient, max_kl):
     return _stepped(gradient, natural_gradient, gradient @ natural_gradient / (2 * max_kl))
 
