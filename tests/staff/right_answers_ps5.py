@@ -335,10 +335,10 @@ def conjugate_gradient(matvec, b, iterations, tol):
 
 def fisher_vector_product(kl, params, vector, damping):
     grads = torch.autograd.grad(kl(), params, create_graph=True)
-    g = torch.nn.utils.parameters_to_vector(grads)
+    g = torch.hstack([grad.ravel() for grad in grads])
     u = vector.detach().to(g.dtype)
     h = torch.autograd.grad((g * u).sum() + 0 * g.sum(), params, retain_graph=True)
-    return torch.nn.utils.parameters_to_vector(h).double() + damping * vector.double()
+    return torch.hstack([one.ravel() for one in h]).double() + damping * vector.double()
 
 
 def natural_step(gradient, natural_gradient, max_kl):

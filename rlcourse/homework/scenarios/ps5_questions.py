@@ -75,6 +75,21 @@ def curvature_of_a_policy(
 
 
 @scenario
+def curvature_of_a_stacked_policy(
+    fisher_vector_product: Callable, layers: list[Tensor], obs: Tensor, vector: Tensor, damping: float
+) -> Any:
+    """The same of one layer in a stack of one, as agents hold those of all seeds: its slopes are not contiguous."""
+    weight, bias = params = [layer.clone().requires_grad_() for layer in layers]
+    old = _network(layers, obs).log_softmax(-1)
+
+    def kl() -> Tensor:
+        new = (torch.bmm(obs[None], weight.T[None])[0] + bias).log_softmax(-1)
+        return torch.nn.functional.kl_div(new, old, reduction="batchmean", log_target=True)
+
+    return fisher_vector_product(kl, params, vector, damping)
+
+
+@scenario
 def two_products(
     fisher_vector_product: Callable, layers: list[Tensor], obs: Tensor, vector: Tensor, damping: float
 ) -> tuple:

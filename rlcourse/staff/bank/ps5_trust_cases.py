@@ -16,6 +16,7 @@ from rlcourse.staff.bank.ps5_trust_draws import (
     policy,
     solve,
     solved_at_once,
+    stacked,
     twice,
 )
 
@@ -63,6 +64,7 @@ FISHER_VECTOR_PRODUCT = Entry(
         bowl("one parameter", [numbers(3.0)], numbers((2.0,)), numbers(-1.5), 0.5, part="edges"),
         policy("a vector of 0", _LINEAR, _SEEN, torch.zeros(6), 0.25, part="edges"),
         policy("one state", _LINEAR, _SEEN[:1], numbers(1, 2, -1, 0.5, -2, 1), 0.25, part="edges"),
+        stacked(_LINEAR, _SEEN, numbers(1, 2, -1, 0.5, -2, 1), 0.25),
         twice(_LINEAR, _SEEN, numbers(1, 2, -1, 0.5, -2, 1), 0.25),
     ),
     ps5_trust_draws.fisher_vector_product,

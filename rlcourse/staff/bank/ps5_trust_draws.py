@@ -90,6 +90,10 @@ def policy(about: str, *arguments: object, part: str = "values") -> Case:
     return Case(about, arguments, part, "curvature_of_a_policy")
 
 
+def stacked(*arguments: object) -> Case:
+    return Case("slopes that do not lie in one piece of memory", arguments, "edges", "curvature_of_a_stacked_policy")
+
+
 def twice(*arguments: object) -> Case:
     words = "asked a second time it answers differently: gradients of the first call are left behind"
     return Case("the same product twice", arguments, "edges", "two_products", words)
@@ -140,6 +144,7 @@ def fisher_vector_product(rng: Generator) -> Iterator[Case]:
         ("a small vector", policy, params, seen, SMALL * u, damping()),
     ):
         yield ask(about, *arguments, part="edges")
+    yield stacked(*of_policy(rows, 2, 3), damping())
     yield twice(*of_policy(rows, 2, 3), damping())
     yield twice(*of_policy(rows, 2, 2, 2), 0.0)
 
