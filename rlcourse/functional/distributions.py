@@ -20,7 +20,7 @@ def require_an_action(**logits: Tensor) -> None:
             )
 
 
-@graded(lecture="10", problem_set="ps5", require=require_an_action, p_logits=LOGITS, q_logits=LOGITS)
+@graded(lecture="10", problem_set="ps5", points=2, require=require_an_action, p_logits=LOGITS, q_logits=LOGITS)
 def categorical_kl(p_logits: Tensor, q_logits: Tensor) -> Tensor:
     r"""The divergence of categorical policies, in nats.
 
@@ -49,6 +49,7 @@ def categorical_kl(p_logits: Tensor, q_logits: Tensor) -> Tensor:
 @graded(
     lecture="10",
     problem_set="ps5",
+    points=2,
     p_mean=PER_DIMENSION,
     p_log_std=PER_DIMENSION,
     q_mean=PER_DIMENSION,

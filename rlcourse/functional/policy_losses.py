@@ -202,7 +202,7 @@ def off_policy_weights(log_prob: Tensor, behaviour_log_prob: Tensor) -> Tensor:
     return (log_prob - behaviour_log_prob.detach()).cumsum(dim=0).exp()
 
 
-@graded(lecture="10", problem_set="ps5", ratio=RATIO, advantage=EACH)
+@graded(lecture="10", problem_set="ps5", points=2, ratio=RATIO, advantage=EACH)
 def surrogate_loss(ratio: Tensor, advantage: Tensor) -> Tensor:
     r"""What a step of the policy seems to be worth by the old policy's experience, as a loss.
 
@@ -226,7 +226,7 @@ def surrogate_loss(ratio: Tensor, advantage: Tensor) -> Tensor:
     return -(ratio * advantage.detach()).mean()
 
 
-@graded(lecture="11", problem_set="ps5", ratio=RATIO, advantage=EACH, eps=Scalar(0))
+@graded(lecture="11", problem_set="ps5", points=3, ratio=RATIO, advantage=EACH, eps=Scalar(0))
 def ppo_clip_loss(ratio: Tensor, advantage: Tensor, eps: float) -> Tensor:
     r"""The surrogate without a reward for going further than a ratio of 1 - eps or 1 + eps.
 
@@ -281,6 +281,7 @@ def kl_penalty_loss(ratio: Tensor, advantage: Tensor, kl: Tensor, beta: float) -
 @graded(
     lecture="11",
     problem_set="ps5",
+    points=2,
     beta=Scalar(0, open_ends="low"),
     kl=Scalar(),
     target_kl=Scalar(0, open_ends="low"),

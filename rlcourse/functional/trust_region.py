@@ -19,7 +19,7 @@ VECTOR = Numbers("D", finite=True)
 MAX_KL = Scalar(0, open_ends="low")
 
 
-@graded(lecture="10", problem_set="ps5", b=VECTOR, iterations=Scalar(0, whole=True), tol=Scalar(0))
+@graded(lecture="10", problem_set="ps5", points=3, b=VECTOR, iterations=Scalar(0, whole=True), tol=Scalar(0))
 def conjugate_gradient(matvec: Callable[[Tensor], Tensor], b: Tensor, iterations: int, tol: float) -> Tensor:
     r"""The solution of F x = g from products with F alone, for a matrix that is symmetric and positive definite.
 
@@ -73,7 +73,7 @@ def require_parameters(kl: Callable, params: Sequence[Tensor], vector: Tensor, d
         raise bad_argument("vector", f"shape {tuple(vector.shape)}", f"[{total}], one number for each parameter")
 
 
-@graded(lecture="10", problem_set="ps5", require=require_parameters, vector=VECTOR, damping=Scalar(0))
+@graded(lecture="10", problem_set="ps5", points=3, require=require_parameters, vector=VECTOR, damping=Scalar(0))
 def fisher_vector_product(kl: Callable[[], Tensor], params: Sequence[Tensor], vector: Tensor, damping: float) -> Tensor:
     r"""The Fisher matrix times a vector, by differentiating twice: the matrix, D numbers squared, is never formed.
 
@@ -111,7 +111,13 @@ def require_no_descent(gradient: Tensor, natural_gradient: Tensor, max_kl: float
 
 
 @graded(
-    lecture="10", problem_set="ps5", require=require_no_descent, gradient=VECTOR, natural_gradient=VECTOR, max_kl=MAX_KL
+    lecture="10",
+    problem_set="ps5",
+    points=2,
+    require=require_no_descent,
+    gradient=VECTOR,
+    natural_gradient=VECTOR,
+    max_kl=MAX_KL,
 )
 def natural_step(gradient: Tensor, natural_gradient: Tensor, max_kl: float) -> Tensor:
     r"""The longest step along the natural gradient that the divergence allows, by its second-order approximation.
@@ -143,6 +149,7 @@ def natural_step(gradient: Tensor, natural_gradient: Tensor, max_kl: float) -> T
 @graded(
     lecture="10",
     problem_set="ps5",
+    points=3,
     start=VECTOR,
     step=VECTOR,
     max_kl=MAX_KL,
@@ -208,6 +215,7 @@ def require_covariances(gradient: Tensor, input_cov: Tensor, output_cov: Tensor,
 @graded(
     lecture="11",
     problem_set="ps5",
+    points=3,
     require=require_covariances,
     gradient=Numbers("O I", finite=True),
     input_cov=Numbers("N M", finite=True),

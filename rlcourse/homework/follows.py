@@ -5,9 +5,13 @@ the library does, and its versions come with the answers.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy import ndarray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Mine = Callable[[str], Callable]
 
@@ -49,4 +53,17 @@ def epsilon_soft(mine: Mine, q: ndarray, epsilon: float) -> ndarray:
     return mine("epsilon_greedy")(q, epsilon * len(q) / (len(q) - 1))
 
 
-FOLLOWS = {f.__name__: f for f in (value_backup, policy_backup, bellman_residual, sarsa_update, epsilon_soft)}
+def kl_penalty_loss(mine: Mine, ratio: "Tensor", advantage: "Tensor", kl: "Tensor", beta: float) -> "Tensor":
+    """The surrogate's loss, and what was paid for the divergence."""
+    return mine("surrogate_loss")(ratio, advantage) + beta * kl.mean()
+
+
+def kfac_step_size(mine: Mine, step: "Tensor", fisher_step: "Tensor", max_kl: float, max_step: float) -> "Tensor":
+    """How long the natural step along this one is, in its own length: F step is to it what a gradient is."""
+    flat, square = step.flatten(), (step * step).sum()
+    allowed = (mine("natural_step")(fisher_step.flatten(), flat, max_kl) * flat).sum()
+    return (allowed / (square + (square == 0)) + max_step * (square == 0)).clamp(max=max_step)
+
+
+OF_PS1 = (value_backup, policy_backup, bellman_residual, sarsa_update, epsilon_soft)
+FOLLOWS = {f.__name__: f for f in (*OF_PS1, kl_penalty_loss, kfac_step_size)}

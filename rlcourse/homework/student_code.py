@@ -127,6 +127,7 @@ def _wrapped(function: Any) -> Iterator[str | None]:
 ADVICE = {  # what an exception says, and what to do
     "is ambiguous": "if, and, max and min take one number, not a tensor: choose for each entry, with where or clamp.",
     "with a bool tensor is not supported": "a bool tensor has no minus: write ~terminated, or choose with torch.where.",
+    "view size is not compatible": "a gradient need not lie in one piece: flatten() or reshape(-1), not view(-1).",
     "numpy() on Tensor that requires grad": "NumPy has no gradients: detach() what counts as given, stay in torch.",
 }
 

@@ -150,9 +150,16 @@ def test_what_follows_from_an_exercise_is_what_the_library_computes():
         "sarsa_update": (Q, 2, 1, 0.5, 2, 0, False, 0.3, 0.9),
         "epsilon_soft": (Q[0], 0.3),
     }
+    ratio, advantage, kl, step = (torch.from_numpy(rng.uniform(0.1, 2, 6)) for _ in range(4))
+    calls |= {
+        "kl_penalty_loss": (ratio, advantage, kl, 0.3),
+        "kfac_step_size": (step, 3 * step * ratio, 0.01, 0.25),
+    }
     assert calls.keys() == FOLLOWS.keys()
     for name, arguments in calls.items():
-        got = FOLLOWS[name](lambda exercise: getattr(tabular, exercise).body, *arguments)
-        np.testing.assert_allclose(got, getattr(tabular, name)(*arguments), err_msg=name)
+        got = FOLLOWS[name](lambda exercise: catalogue()[exercise].function.body, *arguments)
+        np.testing.assert_allclose(got, catalogue()[name].function(*arguments), err_msg=name)
+    for arguments in ((step, 1e-6 * step, 0.01, 0.25), (0 * step, 0 * step, 0.01, 0.25)):
+        assert FOLLOWS["kfac_step_size"](lambda _: catalogue()["natural_step"].function.body, *arguments) == 0.25
     ended = FOLLOWS["sarsa_update"](lambda _: tabular.q_learning_update.body, Q, 2, 1, 0.5, 2, 0, True, 0.3, 0.9)
     np.testing.assert_allclose(ended, tabular.sarsa_update(Q, 2, 1, 0.5, 2, 0, True, 0.3, 0.9))

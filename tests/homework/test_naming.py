@@ -13,7 +13,7 @@ from rlcourse.staff.bank import bank
 
 KNOWN = [
     (name, mistake)
-    for key in ("ps1", "ps2", "ps3", "ps4")
+    for key in ("ps1", "ps2", "ps3", "ps4", "ps5")
     for name, of in bank(key).items()
     for mistake in of.misconceptions
 ]

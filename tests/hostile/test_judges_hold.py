@@ -13,7 +13,7 @@ from rlcourse.homework.checks import check
 from rlcourse.staff.bank import bank
 from rlcourse.staff.hidden import hidden
 
-SETS = ("ps1", "ps2", "ps3", "ps4")
+SETS = ("ps1", "ps2", "ps3", "ps4", "ps5")
 JUDGES = [
     getattr(module, name)
     for module in (import_module(f"rlcourse.staff.judges.{key}") for key in SETS)

@@ -17,7 +17,7 @@ from rlcourse.staff.edition import student_edition
 from rlcourse.staff.judge import Job, judge, sandbox_for
 
 pytestmark = needs_sandbox
-SETS = ["ps1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ps2", "ps3", "ps4"))]
+SETS = ["ps1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ps2", "ps3", "ps4", "ps5"))]
 
 
 class RealCourt:

@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", ("ps1", "ps2", "ps3", "ps4"))
+@pytest.mark.parametrize("key", ("ps1", "ps2", "ps3", "ps4", "ps5"))
 def test_mutants_are_killed(key, capsys):
     explained = survivors_with_reasons(key)
     rows, unexplained, stale, killed = [], [], [], 0

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import right_answers_ps2
 import right_answers_ps3
 import right_answers_ps4
+import right_answers_ps5
 
 STYLES = {
     "loops": """
@@ -233,6 +234,7 @@ BY_SET = {
     "ps2": right_answers_ps2.STYLES,
     "ps3": right_answers_ps3.STYLES,
     "ps4": right_answers_ps4.STYLES,
+    "ps5": right_answers_ps5.STYLES,
 }
 IMPORTS = {key: "import numpy as np\n" + "import torch\n" * (key != "ps1") for key in BY_SET}
 

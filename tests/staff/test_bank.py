@@ -19,7 +19,7 @@ from rlcourse.worlds.grids import grid_world, random_mdp
 
 torch.set_num_threads(1)
 
-SETS = ("ps1", "ps2", "ps3", "ps4")
+SETS = ("ps1", "ps2", "ps3", "ps4", "ps5")
 BANK = {name: entry for key in SETS for name, entry in bank(key).items()}
 WRONG = [(name, mistake) for key in SETS for name, mistakes in misconceptions(key).items() for mistake in mistakes]
 ALL_STYLES = [(key, style) for key in SETS for style in BY_SET[key]]
@@ -273,6 +273,31 @@ def test_public_expectations_of_ps4_by_hand():
     vs, advantages = ([row[0] for row in part["tensor"]] for part in first)
     assert vs[3:] == near([8 + 1.5 - 0.375 * 21.875, 16 - 21.875])
     assert advantages[3:] == near([0.75 * (2 - 0.5 * 5.875 - 8), -21.875])
+
+
+def test_public_expectations_of_ps5_by_hand():
+    # ratio times A: 1, -2, 5, -3/4, 2, 15/16; clipped to 7/8 .. 9/8 the smaller ones: 1, -2, 9/2, -21/8, 9/16, 15/16
+    assert expected("surrogate_loss") == near(-6.1875 / 6)
+    assert expected("ppo_clip_loss") == near(-2.375 / 6)
+    assert expected("ppo_clip_loss", "gradient of ratio") == near([-2 / 6, 1 / 6, 0, 0, 0, -1 / 6])
+    assert expected("ppo_clip_loss", "advantages above 0") == near(-(1.2 + 0.5) / 2)
+    assert expected("ppo_clip_loss", "advantages below 0") == near((2 + 0.8) / 2)
+    prices = [case["expected"] for case in check_data()["adaptive_kl_coef"]["cases"]]
+    assert prices == [0.4, 0.4, 0.8, 0.8, 1.6, 1.6, 3, 3, 0.25, 0.25, 0.5]
+    # half of log(1/2 : 3/4) and half of log(1/2 : 1/4)
+    assert expected("categorical_kl", "coin") == near([np.log(4 / 3) / 2])
+    assert expected("gaussian_kl", "deviations of 1") == [(1 + 4) / 2]
+    assert expected("conjugate_gradient") == near([0, 1, -1])
+    assert expected("conjugate_gradient", "one product") == near([6 / 18 * b for b in (1, 2, -1)])
+    # M u = -1, -2.5, 2.25, 3, -7, and half of u = 1, -1, 2, 0.5, -2
+    assert expected("fisher_vector_product") == near([-0.5, -3, 3.25, 3.25, -8])
+    # g'x = 1 + 2 + 2
+    assert expected("natural_step") == near([(0.02 / 5) ** 0.5 * x for x in (0.5, -2, 4)])
+    assert expected("backtracking_line_search") == [1.5, -1]
+    # d^2 / 20 <= 1/100 where d < 0.45; 2 d > 5 d^2 where d < 0.4
+    assert expected("backtracking_line_search", "divergence is too large at first") == [0.75, -1]
+    assert expected("backtracking_line_search", "objective is too low at first") == [0.75, -1]
+    assert np.array(expected("kfac_precondition", "diagonal")) == near(np.array([[1 / 5, 2 / 2], [-1 / 13, 3 / 4]]))
 
 
 @pytest.mark.parametrize("name", BANK)

@@ -47,7 +47,7 @@ def test_only_listed_files_are_written(ps1):
     assert written == {f"rlcourse/{name}" for name in edition.modules()} | data
 
 
-@pytest.mark.parametrize("key", ["ps1", "ps2", "ps3", "ps4"])
+@pytest.mark.parametrize("key", ["ps1", "ps2", "ps3", "ps4", "ps5"])
 def test_no_answer_is_in_the_edition(key):
     secret = guard.secrets(key, ROOT)
     asked = [name for name, exercise in catalogue().items() if exercise.problem_set == key]
@@ -62,7 +62,7 @@ def test_no_answer_is_in_the_edition(key):
     assert len(found) >= len(asked), "the search finds them where they are"
 
 
-@pytest.mark.parametrize("key", ["ps1", "ps2", "ps3", "ps4"])
+@pytest.mark.parametrize("key", ["ps1", "ps2", "ps3", "ps4", "ps5"])
 def test_no_answer_is_in_the_lectures(key):
     secret = guard.secrets(key, ROOT)
     for path in guard.lectures(key, ROOT):

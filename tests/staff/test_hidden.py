@@ -12,7 +12,7 @@ from rlcourse.staff.hidden import cases_of, hidden, set_seed
 
 torch.set_num_threads(1)
 
-SETS = ("ps1", "ps2", "ps3", "ps4")
+SETS = ("ps1", "ps2", "ps3", "ps4", "ps5")
 BANK = {name: of for key in SETS for name, of in bank(key).items()}
 WRONG = [(name, mistake) for name, of in BANK.items() for mistake in of.misconceptions]
 FEW, MANY = range(3), pytest.param(range(3, 20), marks=pytest.mark.slow)

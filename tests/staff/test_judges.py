@@ -18,7 +18,7 @@ from rlcourse.staff.judges.ps4 import judge_actor_critic_probes, judge_cart_pole
 
 torch.set_num_threads(1)
 
-BANK = {name: of for key in ("ps1", "ps2", "ps3", "ps4") for name, of in bank(key).items()}
+BANK = {name: of for key in ("ps1", "ps2", "ps3", "ps4", "ps5") for name, of in bank(key).items()}
 
 
 def test_frozen_lake_is_judged_by_value():

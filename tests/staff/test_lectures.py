@@ -17,7 +17,7 @@ from rlcourse.homework.follows import FOLLOWS
 from rlcourse.homework.recorded import ORIGINALS
 from rlcourse.staff import edition, guard, notebooks
 
-SETS = ("ps1", "ps2", "ps3", "ps4")
+SETS = ("ps1", "ps2", "ps3", "ps4", "ps5")
 LINE = re.compile(r"^runs once `(\w+)` \(problem set (\d), task \d+\) passes its check$")
 NOT_ASKED = re.compile(r"^`?(\w+)`? comes with the answers of ")
 

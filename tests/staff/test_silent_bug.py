@@ -10,7 +10,7 @@ from rlcourse.functional import policy_losses, returns, targets
 from rlcourse.functional.returns import discounted_returns
 from rlcourse.homework.silent_bugs import silent_bug_curves
 from rlcourse.staff import silent_bug
-from rlcourse.staff.silent_bug import ps2, ps3, ps4
+from rlcourse.staff.silent_bug import ps2, ps3, ps4, ps5
 
 torch.set_num_threads(1)
 
@@ -153,3 +153,38 @@ def _cut_is_end(rewards, values, next_values, terminated, truncated, gamma, lam)
 def test_no_other_answer_of_ps4_ends_with_such_an_advantage(fault):
     curves = ps4.a2c_curves(n_seeds=2, evaluations=1, total_steps=20_000, **fault)
     assert (np.abs(curves["advantage"][:, -1]) < 2).all()
+
+
+def test_the_fault_of_ps5_is_that_the_old_policy_is_always_the_newest():
+    """The gradient is that of minus the mean of A log pi, however far the policy went: nothing is clipped."""
+    log_prob, old = torch.tensor([-0.5, -2.0, -1.0]).requires_grad_(), torch.tensor([-2.0, -0.5, -1.0])
+    advantage = torch.tensor([3.0, 6.0, -1.5])
+    ps5.from_the_newest_policy((log_prob - old).exp(), advantage, 0.2).backward()
+    torch.testing.assert_close(log_prob.grad, -advantage / 3)
+
+
+def test_the_silent_bug_of_ps5_moves_far_and_clips_nothing():
+    data = silent_bug_curves("ps5")
+    n = len(data["steps"])
+    assert set(data["shows"]) == {"return", "kl", "clipped"}
+    assert all(curves.shape == (8, n) for agent in ("correct", "faulty") for curves in data[agent].values())
+    correct, faulty = data["correct"], data["faulty"]
+    assert (faulty["clipped"] == 0).all() and (correct["clipped"][:, : n // 2] > 0.005).all()
+    first = faulty["kl"][:, :4].max(axis=1)
+    assert (first > 5 * correct["kl"].max(axis=1)).all(), "in every seed an update goes far"
+    assert np.median(correct["return"][:, -1]) > 475 and np.median(faulty["return"][:, -1]) < 100
+
+
+def _without_minimum(ratio, advantage, eps):
+    return -(ratio.clamp(1 - eps, 1 + eps) * advantage).mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [{"learning_rate": 2e-2}, {"ppo_clip_loss": _without_minimum}, {"eps": 0.02}, {"normalise": "no"}],
+    ids=["learning rate", "no minimum", "eps 0.02", "not normalised"],
+)
+def test_no_other_answer_of_ps5_clips_nothing(fault):
+    curves = ps5.ppo_curves(n_seeds=2, evaluations=2, total_steps=8_000, **fault)
+    assert (curves["clipped"][:, 0] > 0.005).all()

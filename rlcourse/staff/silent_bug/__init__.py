@@ -9,9 +9,9 @@ import sys
 from typing import Any
 
 from rlcourse.staff.check_data import FOLDER
-from rlcourse.staff.silent_bug import ps1, ps2, ps3, ps4
+from rlcourse.staff.silent_bug import ps1, ps2, ps3, ps4, ps5
 
-RECORD = {"ps1": ps1.record, "ps2": ps2.record, "ps3": ps3.record, "ps4": ps4.record}
+RECORD = {"ps1": ps1.record, "ps2": ps2.record, "ps3": ps3.record, "ps4": ps4.record, "ps5": ps5.record}
 
 
 def main(arguments: list[str]) -> int:
