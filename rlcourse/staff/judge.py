@@ -108,9 +108,8 @@ def imports_of(master: Path) -> Iterator[str]:
         if cell.kind == "set-up":
             yield from cells.imports_of(cells.public_source(cell))
     problem_set = master.stem.split("_")[0]
-    scenarios = Path(rlcourse.__file__).parent / "homework" / "scenarios" / f"{problem_set}.py"
-    if scenarios.exists():
-        yield f"rlcourse.homework.scenarios.{problem_set}"
+    for scenarios in sorted((Path(rlcourse.__file__).parent / "homework" / "scenarios").glob(f"{problem_set}*.py")):
+        yield f"rlcourse.homework.scenarios.{scenarios.stem}"
         yield from cells.imports_of(scenarios.read_text(encoding="utf-8"))
 
 
