@@ -51,7 +51,7 @@ def optimal_baseline(score_sq: Tensor, returns: Tensor) -> Tensor:
     Exact where a sample is one step, or where no two steps of an episode share a parameter. Over all steps of longer
     episodes it leaves out how the steps of one episode vary together: see `trajectory_optimal_baseline`.
 
-    Source: Williams (1992); Greensmith, Bartlett and Baxter (2004); lecture 07.
+    Source: Weaver and Tao (2001); Greensmith, Bartlett and Baxter (2004); lecture 07.
 
     Args:
         score_sq: squared scores [N, ...], one row a sample; a column a parameter gives each one its own baseline.
