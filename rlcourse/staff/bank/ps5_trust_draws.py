@@ -43,11 +43,11 @@ def keeps_b(*arguments: object) -> Case:
 
 def conjugate_gradient(rng: Generator) -> Iterator[Case]:
     D = int(rng.integers(4, 7))
-    F, b = _positive(rng, D), quarters(rng, D)
+    F, b = _positive(rng, D, 3.0), quarters(rng, D)
     yield solve("as many products as there are parameters", F, b, D, 1e-10)
-    yield solve("one product", _positive(rng, D), quarters(rng, D), 1, 1e-10)
-    yield solve("two products", _positive(rng, D), quarters(rng, D), 2, 1e-10)
-    yield solve("three products", _positive(rng, D + 1), quarters(rng, D + 1), 3, 1e-10)
+    yield solve("one product", _positive(rng, D, 3.0), quarters(rng, D), 1, 1e-10)
+    yield solve("two products", _positive(rng, D, 3.0), quarters(rng, D), 2, 1e-10)
+    yield solve("three products", _positive(rng, D + 1, 3.0), quarters(rng, D + 1), 3, 1e-10)
     wide = int(rng.integers(40, 80))
     yield solve("many parameters, a few products", _positive(rng, wide, 8.0), quarters(rng, wide), 3, 1e-10)
     stretched = torch.diag(torch.tensor([0.125, 1.0, 2.0, 8.0])[torch.from_numpy(rng.permutation(4))])
