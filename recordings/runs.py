@@ -184,6 +184,8 @@ RECORDINGS = RUNS | {
     "gradient_variance": Recording(2, "python recordings/gradient_variance.py", 10),
     "a3c_cartpole": Recording(20, "python recordings/a3c.py", 10, ("workers_1", "workers_2", "workers_4", "a2c")),
     "sb3_dqn_cartpole": Recording(9, "python benchmarks/beside_sb3.py dqn", 10),
+    "sb3_ppo_cartpole": Recording(4, "python benchmarks/beside_sb3.py ppo", 10),
+    "sb3_trpo_cartpole": Recording(4, "python benchmarks/beside_sb3.py trpo", 10),
     "sb3_a2c_inverted_pendulum": Recording(32, "python benchmarks/beside_sb3.py a2c", 10),
 }
 
